@@ -1,0 +1,59 @@
+# Two commands do it all: `make run` and `make test`. Everything else is a part of these.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: help run setup dev test lint format bench messages lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (MODEL=qwen fetches the real model)
+	@exec $(BIN)/python manage.py quickstart $(if $(MODEL),--model $(MODEL))
+
+setup: $(VENV)/.base ## Build .venv from the locked requirements
+
+dev: $(VENV)/.dev ## The same, with what tests and linters need
+
+test: $(VENV)/.dev ## Install what is missing, lint and pass every test
+	@bash deploy/system-packages.sh
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev ## Everything that needs no server: style, types, layers, templates, migrations
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+	@git ls-files -z -- 'templates/*.html' | xargs -0 -r $(BIN)/djade --check --target-version 5.2
+	@$(BIN)/python -m tests.lint
+
+format: $(VENV)/.dev ## Format Python and templates in place
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@git ls-files -z -- 'templates/*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
+
+bench: $(VENV)/.dev ## Measure against the engine called directly, in the same run
+	@for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b $(BENCH) || exit 1; done
+
+messages: $(VENV)/.dev ## Collect translatable strings and compile the catalogue
+	@$(BIN)/python manage.py makemessages -l zh_Hans --no-location --no-wrap --ignore .venv --ignore var --ignore tests
+	@$(BIN)/python manage.py compilemessages -l zh_Hans
+
+lock: ## Renew requirements/*.txt from requirements/*.in
+	@for f in uv base server dev; do uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.11 --quiet requirements/$$f.in -o requirements/$$f.txt; done
+
+clean: ## Remove the virtual environment (data below var/ stays)
+	@rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	@PYTHON=$(PYTHON) bash deploy/make-venv.sh $(VENV)
+
+$(VENV)/.base: requirements/base.txt requirements/uv.txt | $(VENV)/bin/python
+	@bash deploy/install.sh $(VENV) requirements/base.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/base.txt requirements/server.txt requirements/dev.txt | $(VENV)/bin/python
+	@bash deploy/install.sh $(VENV) requirements/base.txt requirements/server.txt requirements/dev.txt
+	@touch $(VENV)/.base $@

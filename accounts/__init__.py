@@ -1,0 +1,1 @@
+"""People: who they are, what their role permits, and how they sign in."""

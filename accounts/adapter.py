@@ -1,0 +1,27 @@
+"""Tell allauth how this portal signs people in."""
+
+from __future__ import annotations
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import LANDING_PAGES
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """No sign-up; one answer for every failed sign-in; each role lands on its own page."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": _("Organisation, user name or password is not right."),
+        "account_inactive": _("Organisation, user name or password is not right."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Accounts are given by the organisation."""
+        return False
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Return the landing page of the account's role."""
+        return resolve_url(LANDING_PAGES[getattr(request.user, "role", "")])

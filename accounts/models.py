@@ -1,0 +1,99 @@
+"""Store accounts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import Role, permissions_of
+from common import clock
+from tenants.models import Tenant
+
+LOGIN_PATTERN = r"^[a-z0-9][a-z0-9._@+-]{0,63}$"
+HANDLE_SEPARATOR = "/"
+
+
+def make_handle(*, organisation: str, login: str) -> str:
+    """Return the name that is unique on the installation: `organisation/login`, or `login` for operators.
+
+    Neither part can hold the separator (their patterns), so two people never share a handle. Case does not count.
+    """
+    login, organisation = login.strip().casefold(), organisation.strip().casefold()
+    return f"{organisation}{HANDLE_SEPARATOR}{login}" if organisation else login
+
+
+class AccountManager(BaseUserManager["User"]):
+    """Find accounts for sign-in and sessions, which happen before any tenant scope can be open.
+
+    Screens that list people go through services that name their tenant.
+    """
+
+    def get_queryset(self) -> models.QuerySet[User]:
+        """Bring the tenant along: every request asks for it."""
+        return super().get_queryset().select_related("tenant")
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the account with this handle."""
+        return self.get(handle=(username or "").casefold())
+
+
+class User(AbstractBaseUser):
+    """An account: one person in one tenant, or an operator in none.
+
+    The same login in two tenants is two people.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    handle = models.CharField(max_length=100, unique=True, editable=False)
+    login_name = models.CharField(max_length=64, validators=[RegexValidator(LOGIN_PATTERN)])
+    display_name = models.CharField(max_length=80)
+    role = models.CharField(max_length=16, choices=Role.choices)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=clock.now, editable=False)
+
+    USERNAME_FIELD = "handle"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name", "role"]
+
+    objects: ClassVar[AccountManager] = AccountManager()
+
+    class Meta:
+        verbose_name = _("account")
+        constraints = (
+            models.CheckConstraint(
+                name="operators_have_no_tenant_and_others_one",
+                condition=Q(role=Role.OPERATOR, tenant__isnull=True)
+                | (~Q(role=Role.OPERATOR) & Q(tenant__isnull=False)),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.handle
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the handle true to the tenant and the login."""
+        self.handle = make_handle(organisation=self.tenant.code if self.tenant else "", login=self.login_name)
+        super().save(*args, **kwargs)
+
+    @property
+    def initial(self) -> str:
+        """Return the letter on the account's round mark."""
+        return self.display_name[:1].upper()
+
+    @property
+    def role_label(self) -> str:
+        """Return the role's name in the current language."""
+        return str(Role(self.role).label)
+
+    def has_permission(self, name: str) -> bool:
+        """Return whether the role grants the permission; a disabled account or tenant has none."""
+        if not self.is_active or (self.tenant is not None and not self.tenant.is_active):
+            return False
+        separation = self.tenant.three_admin_separation if self.tenant else True
+        return name in permissions_of(self.role, three_admin_separation=separation)

@@ -1,0 +1,52 @@
+"""Say what each role may do.
+
+One account holds one role: that an auditor holds no other, and that three-administrator separation (三员分立) means
+three different people, then need no further check. With the separation off, an admin also holds the security
+officer's permissions.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+CHAT_USE = "chat.use"
+CONSOLE_VIEW = "console.view"
+POLICY_VIEW = "policy.view"
+AUDIT_READ = "audit.read"
+INSTALLATION_VIEW = "installation.view"
+
+
+class Role(models.TextChoices):
+    """What an account is for."""
+
+    MEMBER = "member", _("Member")
+    ADMIN = "admin", _("Administrator")
+    OFFICER = "officer", _("Security officer")
+    AUDITOR = "auditor", _("Auditor")
+    OPERATOR = "operator", _("Operator")
+
+
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
+    Role.MEMBER: frozenset({CHAT_USE}),
+    Role.ADMIN: frozenset({CONSOLE_VIEW}),
+    Role.OFFICER: frozenset({POLICY_VIEW}),
+    Role.AUDITOR: frozenset({AUDIT_READ}),
+    Role.OPERATOR: frozenset({INSTALLATION_VIEW}),
+}
+
+LANDING_PAGES: dict[str, str] = {
+    Role.MEMBER: "chat:home",
+    Role.ADMIN: "console:dashboard",
+    Role.OFFICER: "console:policy",
+    Role.AUDITOR: "audit:log",
+    Role.OPERATOR: "console:installation",
+}
+
+
+def permissions_of(role: str, *, three_admin_separation: bool) -> frozenset[str]:
+    """Return the permissions of a role; an unknown role has none."""
+    granted = ROLE_PERMISSIONS.get(role, frozenset())
+    if role == Role.ADMIN and not three_admin_separation:
+        return granted | ROLE_PERMISSIONS[Role.OFFICER]
+    return granted

@@ -1,0 +1,64 @@
+"""Record what happens at the door, and close what a sign-out must close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.signals import user_locked_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from accounts.live import end_live_sessions
+from accounts.lockout import attempt_handle, request_ip
+from accounts.models import HANDLE_SEPARATOR, User
+from audit.services import record_event
+from tenants.models import Tenant
+
+
+@receiver(user_logged_in)
+def record_login(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Record a sign-in."""
+    record_event(
+        action="auth.login", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
+    )
+
+
+@receiver(user_logged_out)
+def record_logout(*, request: HttpRequest, user: User | None, **_: Any) -> None:
+    """Record a sign-out and close the person's open chats at once."""
+    if user is None:
+        return
+    record_event(
+        action="auth.logout", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
+    )
+    end_live_sessions(user.id)
+
+
+@receiver(user_login_failed)
+def record_failure(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    """Record a failed sign-in in the chain of the organisation that was named, if there is one."""
+    _record_refusal("auth.login_failed", request=request, credentials=credentials, status=401)
+
+
+@receiver(user_locked_out)
+def record_lockout(*, request: HttpRequest, credentials: dict[str, Any] | None = None, **_: Any) -> None:
+    """Record a lockout."""
+    _record_refusal("auth.lockout", request=request, credentials=credentials, status=423)
+
+
+def _record_refusal(
+    action: str, *, request: HttpRequest | None, credentials: dict[str, Any] | None, status: int
+) -> None:
+    handle = attempt_handle(request, credentials)
+    account = User.objects.filter(handle=handle).first()
+    code, separator, _login = handle.partition(HANDLE_SEPARATOR)
+    tenant = Tenant.objects.filter(code=code).first() if separator else None
+    record_event(
+        action=action,
+        tenant_id=tenant.id if tenant else None,
+        actor=account.id if account else None,
+        outcome="refused",
+        status=status,
+        ip=request_ip(request) if request is not None else None,
+    )

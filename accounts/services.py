@@ -1,0 +1,52 @@
+"""Change accounts, and tell whether a session is still good."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Exists
+from django.utils.crypto import constant_time_compare
+
+from accounts.errors import SessionEnded
+from accounts.models import User
+from audit.services import record_event
+from common import clock
+from tenants.models import Tenant
+
+
+@transaction.atomic
+def create_account(*, tenant: Tenant | None, login: str, display_name: str, role: str, password: str) -> User:
+    """Create an account and record it.
+
+    Raises ValidationError for a malformed or taken login, or a password that the validators refuse.
+    """
+    account = User(tenant=tenant, login_name=login.casefold(), display_name=display_name, role=role)
+    validate_password(password, account)
+    account.set_password(password)
+    account.full_clean(exclude=["handle"])
+    account.save(force_insert=True)
+    record_event(
+        action="account.create",
+        tenant_id=tenant.id if tenant else None,
+        actor=None,
+        object_type="account",
+        object_id=str(account.id),
+    )
+    return account
+
+
+def read_live_account(*, account_id: UUID, session_key: str, auth_hash: str) -> User:
+    """Return the account if its session still stands, in one query.
+
+    `auth_hash` is what the session was opened with: a changed password ends it. Raises SessionEnded.
+    """
+    session = Session.objects.filter(session_key=session_key, expire_date__gt=clock.now())
+    account = User.objects.filter(Exists(session), pk=account_id, is_active=True).first()
+    if account is None or (account.tenant is not None and not account.tenant.is_active):
+        raise SessionEnded
+    if not constant_time_compare(account.get_session_auth_hash(), auth_hash):
+        raise SessionEnded
+    return account

@@ -1,0 +1,14 @@
+"""Route sign-in and sign-out: allauth's views, and only these two of them."""
+
+from __future__ import annotations
+
+from allauth.account import views as allauth_views
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", views.sign_out, name="account_logout"),
+    path("signup/", views.no_sign_up, name="account_signup"),
+]

@@ -1,0 +1,89 @@
+"""Register every action that may stand in the audit log, with its label and the tone of its row.
+
+`docs/audit-actions.md` documents each; an action that is missing there fails the test suite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from audit.errors import UnknownAction
+
+Tone = Literal["ok", "warn", "danger", "info", "mute"]
+BUSY_STATUSES = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that people or the portal do; `tone` is that of a row whose status says nothing else."""
+
+    name: str
+    label: str | Promise
+    tone: Tone = "ok"
+
+
+ACTIONS = (
+    Action("auth.login", _("Signed in")),
+    Action("auth.login_failed", _("Sign-in failed"), "danger"),
+    Action("auth.lockout", _("Locked out"), "danger"),
+    Action("auth.logout", _("Signed out")),
+    Action("consent.accept", _("Notice accepted")),
+    Action("consent.decline", _("Notice declined"), "mute"),
+    Action("consent.withdraw", _("Consent withdrawn"), "mute"),
+    Action("notice.publish", _("Notice published"), "info"),
+    Action("chat.request", _("Chat started")),
+    Action("chat.complete", _("Chat completed")),
+    Action("chat.stop", _("Chat stopped"), "mute"),
+    Action("chat.interrupted", _("Chat interrupted"), "danger"),
+    Action("chat.failed", _("Chat failed"), "danger"),
+    Action("chat.timeout", _("Chat timed out"), "danger"),
+    Action("chat.regenerate", _("Answer regenerated")),
+    Action("chat.edit", _("Question edited")),
+    Action("policy.block_input", _("Input blocked"), "danger"),
+    Action("policy.block_output", _("Output blocked"), "danger"),
+    Action("policy.redact", _("Text redacted"), "info"),
+    Action("policy.publish", _("Rule set published"), "info"),
+    Action("ratelimit.reject", _("Rate limited"), "warn"),
+    Action("queue.reject", _("Queue full"), "warn"),
+    Action("queue.timeout", _("Timed out in the queue"), "warn"),
+    Action("conv.rename", _("Conversation renamed")),
+    Action("conv.delete", _("Conversation deleted")),
+    Action("conv.erase_all", _("All conversations erased")),
+    Action("audit.read", _("Audit log read")),
+    Action("audit.verify", _("Audit log verified")),
+    Action("access.denied", _("Access denied"), "danger"),
+    Action("tenant.create", _("Organisation created"), "info"),
+    Action("account.create", _("Account created"), "info"),
+    Action("model.import", _("Model imported"), "info"),
+    Action("model.activate", _("Model activated"), "info"),
+    Action("portal.start", _("Portal started"), "info"),
+    Action("portal.stop", _("Portal stopped"), "info"),
+)
+_BY_NAME = {action.name: action for action in ACTIONS}
+
+
+def registered(name: str) -> Action:
+    """Return the action of this name. Raises UnknownAction: what nobody registered is never recorded."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownAction("this action is not registered in audit.actions") from None
+
+
+def label_of(name: str) -> str | Promise:
+    """Return what people read for an action; one that is no longer registered reads as its name."""
+    action = _BY_NAME.get(name)
+    return action.label if action else name
+
+
+def tone_of(name: str, status: int) -> Tone:
+    """Return the tone of a row: a busy portal warns, an error alarms, whatever the action."""
+    if status in BUSY_STATUSES:
+        return "warn"
+    action = _BY_NAME.get(name)
+    tone = action.tone if action else "ok"
+    return "danger" if status >= 400 and tone == "ok" else tone

@@ -1,0 +1,1 @@
+"""Conversations: the one turn pipeline, the websocket and the chat pages."""

@@ -1,0 +1,236 @@
+"""Speak the websocket protocol at `/ws/chat/`: parse, check, hand over, send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
+
+from accounts.errors import SessionEnded
+from accounts.live import account_group, tenant_group
+from chat.following import WINDOW, Follower, StalledClient, refusal_fields
+from chat.frames import Ack, Ask, BadFrame, Frame, FrameTooLarge, Ping, Resume, Stop, parse_frame
+from chat.requests import Person
+from chat.runtime import runtime
+from chat.sockets import Cleared, FrameBudget, SocketSession, aclear_session
+from chat.turns import LiveTurn
+from common.client import client_ip
+from common.errors import ConsentRequired, NotFound, PortalError
+from common.tracebacks import where
+
+logger = logging.getLogger("portal.sockets")
+
+NOT_SIGNED_IN, NOT_ALLOWED, BAD_FRAMES, STALLED, FLOOD = 4401, 4403, 4400, 4408, 4429
+BAD_FRAMES_ALLOWED = 10
+
+
+class UnknownTurn(PortalError):
+    """The turn is over for too long, unknown, or somebody else's."""
+
+    code = "unknown_turn"
+    http_status = 404
+    message = NotFound.message
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One socket of one person. Turns outlive it; it only starts, follows and stops them."""
+
+    async def connect(self) -> None:
+        """Accept and greet, or accept and close with the reason: a refused handshake would tell a browser nothing."""
+        self._followers: dict[UUID, tuple[Follower, asyncio.Task[None]]] = {}
+        self._budget, self._bad_frames = FrameBudget(), 0
+        self._language = self.scope.get("language", settings.LANGUAGE_CODE)
+        self._session: SocketSession | None = None
+        self._cleared: Cleared | None = None
+        await self.accept()
+        self._session = self._read_session()
+        if self._session is None:
+            return await self.close(NOT_SIGNED_IN)
+        try:
+            self._cleared = await aclear_session(self._session)
+        except PortalError as error:
+            return await self._shut_out(error, frame_id=None)
+        for group in self._groups():
+            await self.channel_layer.group_add(group, self.channel_name)
+        await self._greet(self._cleared)
+
+    def _read_session(self) -> SocketSession | None:
+        user, session = self.scope.get("user"), self.scope.get("session")
+        if user is None or not user.is_authenticated or session is None:
+            return None
+        # Operators have no tenant and no chat; they fail the role check with a tenant that owns nothing.
+        tenant_id = user.tenant_id or UUID(int=0)
+        return SocketSession(user.id, tenant_id, session.session_key or "", session.get(HASH_SESSION_KEY, ""))
+
+    def _groups(self) -> list[str]:
+        session = self._session
+        return [account_group(session.account_id), tenant_group(session.tenant_id)] if session else []
+
+    async def _greet(self, cleared: Cleared) -> None:
+        portal, model = settings.PORTAL, runtime().model
+        await self._say(
+            {
+                "type": "ready",
+                "user": {"display_name": cleared.account.display_name},
+                "limits": {
+                    "max_prompt_chars": portal.max_prompt_chars,
+                    "context_tokens": model.context_tokens,
+                    "max_new_tokens": portal.max_new_tokens,
+                    "rate_per_minute": portal.rate_per_minute,
+                    "window": WINDOW,
+                },
+                "model": {"name": model.name, "digest": model.digest, "is_starter": model.is_starter},
+                "notice_version": cleared.consented.notice_version,
+            }
+        )
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the turns to whoever comes back for them."""
+        for follower, task in list(self._followers.values()):
+            task.cancel()
+            runtime().turns.leave(follower.turn)
+        self._followers.clear()
+        for group in self._groups():
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take one frame. Whatever it holds, the answer is a frame or a close, never a traceback."""
+        if self._session is None or self._cleared is None:
+            return
+        if not self._budget.take():
+            await self.close(FLOOD)
+            return
+        try:
+            frame = parse_frame(text_data)
+        except BadFrame as error:
+            await self._complain(error)
+            return
+        try:
+            await self._handle(frame, await self._clear(self._session, frame))
+        except (SessionEnded, ConsentRequired) as error:
+            await self._shut_out(error, frame_id=frame.id)
+        except PortalError as error:
+            await self._say(
+                {"type": "error", "id": frame.id, **refusal_fields(error, language=self._language)}
+            )
+
+    async def _clear(self, session: SocketSession, frame: Frame) -> Cleared:
+        """Check session, role and consent anew; for frames that change nothing a moment-old check will do."""
+        if isinstance(frame, Ack | Ping) and self._cleared is not None and self._cleared.is_fresh:
+            return self._cleared
+        try:
+            self._cleared = await aclear_session(session)
+        except NotFound:
+            raise SessionEnded from None
+        return self._cleared
+
+    async def _handle(self, frame: Frame, cleared: Cleared) -> None:
+        match frame:
+            case Ask():
+                person = self._person(cleared)
+                self._follow(
+                    runtime().ask(frame.request, account=cleared.account, person=person), frame.id, after=0
+                )
+            case Stop():
+                self._find(frame.turn).stop()
+            case Resume():
+                self._follow(self._find(frame.turn), frame.id, after=frame.after)
+            case Ack():
+                if frame.turn in self._followers:
+                    self._followers[frame.turn][0].acknowledge(frame.seq)
+            case Ping():
+                await self._say({"type": "pong", "id": frame.id})
+
+    def _person(self, cleared: Cleared) -> Person:
+        headers = dict(self.scope.get("headers", []))
+        address = client_ip(
+            remote=(self.scope.get("client") or ("", 0))[0] or "",
+            forwarded_for=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
+            trusted_proxies=settings.PORTAL.trusted_proxies,
+        )
+        consented = cleared.consented
+        return Person(
+            account_id=consented.account_id,
+            tenant_id=consented.tenant_id,
+            ip=address,
+            language=self._language,
+        )
+
+    def _find(self, turn_id: UUID) -> LiveTurn:
+        if self._session is None:
+            raise UnknownTurn
+        try:
+            return runtime().turns.find(turn_id, account_id=self._session.account_id)
+        except NotFound:
+            raise UnknownTurn from None
+
+    def _follow(self, turn: LiveTurn, frame_id: str, *, after: int) -> None:
+        """Follow a turn from a point; a second follower on the same socket takes the first one's place."""
+        self._unfollow(turn)
+        follower = Follower(turn, frame_id=frame_id, after=after, send=self._say)
+        task = asyncio.get_running_loop().create_task(follower.run())
+        self._followers[turn.id] = (follower, task)
+        runtime().turns.follow(turn)
+        task.add_done_callback(lambda done: self._followed(done, follower))
+
+    def _unfollow(self, turn: LiveTurn) -> None:
+        followed = self._followers.pop(turn.id, None)
+        if followed is not None:
+            followed[1].cancel()
+            runtime().turns.leave(turn)
+
+    def _followed(self, task: asyncio.Task[None], follower: Follower) -> None:
+        current = self._followers.get(follower.turn.id)
+        if current is not None and current[0] is follower:
+            self._unfollow(follower.turn)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StalledClient):
+            closing = asyncio.get_running_loop().create_task(self.close(STALLED))
+            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        elif error is not None:
+            logger.warning("a socket broke while it was sent to: %s", where(error))
+
+    async def _complain(self, error: BadFrame) -> None:
+        self._bad_frames += 1
+        await self._say(
+            {"type": "error", "id": error.frame_id, **refusal_fields(error, language=self._language)}
+        )
+        if self._bad_frames >= BAD_FRAMES_ALLOWED or isinstance(error, FrameTooLarge):
+            await self.close(BAD_FRAMES)
+
+    async def _shut_out(self, error: PortalError, *, frame_id: str | None) -> None:
+        """Close with the code that says what is missing."""
+        self._cleared = None
+        if isinstance(error, ConsentRequired) and frame_id is not None:
+            fields = refusal_fields(error, language=self._language)
+            await self._say({"type": "turn.refused", "id": frame_id, "turn": None, **fields})
+        await self.close(NOT_SIGNED_IN if isinstance(error, SessionEnded) else NOT_ALLOWED)
+
+    async def session_ended(self, _event: dict[str, Any]) -> None:
+        """Close at once: the person has signed out or was disabled."""
+        self._stop_own_turns()
+        await self.close(NOT_SIGNED_IN)
+
+    async def consent_changed(self, _event: dict[str, Any]) -> None:
+        """Close at once unless the person's consent still stands."""
+        if self._session is None or self._cleared is None:
+            return
+        try:
+            self._cleared = await aclear_session(self._session)
+        except PortalError as error:
+            self._stop_own_turns()
+            await self._shut_out(error, frame_id=None)
+
+    def _stop_own_turns(self) -> None:
+        if self._session is not None:
+            runtime().turns.stop_all(self._session.account_id)
+            runtime().temporary.forget_all(self._session.account_id)
+
+    async def _say(self, frame: dict[str, Any]) -> None:
+        await self.send(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

@@ -1,0 +1,311 @@
+"""Store turns: open one before the engine runs, close it after. Each is one transaction with its audit event.
+
+A turn is opened with its question and an answer that is still being written; if the server dies in between, the next
+start finds that answer and marks it interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from uuid import UUID, uuid4
+
+from channels.db import database_sync_to_async
+from django.db import transaction
+
+from audit.services import record_event
+from chat.models import TITLE_CHARS, Author, Conversation, Message, Status
+from chat.requests import Person, TurnRequest
+from chat.turns import TurnEnded
+from common import clock
+from common.errors import BadRequest, NotFound
+from inference.engine import ChatMessage, ModelInfo
+from policy.services import ClearedPrompt
+from tenants.models import Tenant
+from tenants.scope import tenant_scope
+
+# Only what the model has fully or partly said counts as history; a turn that failed or was withdrawn does not.
+USABLE = frozenset({Status.COMPLETE, Status.STOPPED, Status.LENGTH})
+REQUEST_ACTIONS = {"send": "chat.request", "regenerate": "chat.regenerate", "edit": "chat.edit"}
+END_ACTIONS = {
+    Status.COMPLETE: ("chat.complete", "ok", 200),
+    Status.LENGTH: ("chat.complete", "ok", 200),
+    Status.STOPPED: ("chat.stop", "ok", 499),
+    Status.BLOCKED: ("policy.block_output", "refused", 403),
+    Status.TIMEOUT: ("chat.timeout", "failed", 504),
+    Status.FAILED: ("chat.failed", "failed", 502),
+    Status.INTERRUPTED: ("chat.interrupted", "failed", 500),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a turn builds on, read and checked: the conversation, its usable history, and what the turn replaces."""
+
+    conversation: UUID
+    is_new: bool
+    temporary: bool
+    history: tuple[ChatMessage, ...]
+    exchange: UUID
+    position: int = 0
+    question: str = ""
+    kept_prompt: UUID | None = None
+    replaced: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedTurn:
+    """A turn whose question and audit event are stored; only now may the engine run."""
+
+    person: Person
+    past: Past
+    prompt_id: UUID
+    answer_id: UUID
+    question: str
+    title: str
+    model: ModelInfo
+    policy_version: str
+
+
+def read_past(person: Person, request: TurnRequest) -> Past:
+    """Return what the request builds on. Raises NotFound for what is missing or not this person's."""
+    if request.kind == "send" and request.conversation is None:
+        return Past(
+            conversation=uuid4(),
+            is_new=True,
+            temporary=False,
+            history=(),
+            exchange=uuid4(),
+            question=request.text,
+        )
+    if request.kind == "send":
+        messages = _own_messages(person, conversation=request.conversation)
+        return _past(messages, question=request.text, replaced=())
+    return _past_of_message(person, request)
+
+
+def _past_of_message(person: Person, request: TurnRequest) -> Past:
+    """Return what is left of the conversation when its last exchange is answered anew or rewritten."""
+    target = Message.objects.filter(pk=request.message, conversation__owner_id=person.account_id).first()
+    if target is None:
+        raise NotFound
+    messages = _own_messages(person, conversation=target.conversation_id)
+    wanted = Author.MODEL if request.kind == "regenerate" else Author.PERSON
+    current = [message for message in messages if message.exchange == messages[-1].exchange]
+    if target not in current or target.author != wanted or any(m.status == Status.RUNNING for m in current):
+        raise BadRequest
+    before = [message for message in messages if message not in current]
+    if request.kind == "edit":
+        return _past(before, question=request.text, replaced=current)
+    question = next(message for message in current if message.author == Author.PERSON)
+    answers = [message for message in current if message.author == Author.MODEL]
+    return _past(before, question=question.body, replaced=answers, kept_prompt=question)
+
+
+def _own_messages(person: Person, *, conversation: UUID | None) -> list[Message]:
+    messages = list(
+        Message.objects.filter(conversation_id=conversation, conversation__owner_id=person.account_id)
+        .select_related("conversation")
+        .order_by("position", "created_at")
+    )
+    if not messages:
+        raise NotFound
+    return messages
+
+
+def _past(
+    messages: Sequence[Message],
+    *,
+    question: str,
+    replaced: Sequence[Message],
+    kept_prompt: Message | None = None,
+) -> Past:
+    anchor = (messages or replaced)[-1]
+    top = max(message.position for message in (*messages, *replaced))
+    return Past(
+        conversation=anchor.conversation_id,
+        is_new=False,
+        temporary=False,
+        history=tuple(_usable(messages)),
+        exchange=kept_prompt.exchange if kept_prompt else uuid4(),
+        position=top + 1,
+        question=question,
+        kept_prompt=kept_prompt.id if kept_prompt else None,
+        replaced=tuple(message.id for message in replaced),
+    )
+
+
+def _usable(messages: Sequence[Message]) -> list[ChatMessage]:
+    """Return the exchanges that were answered, in order."""
+    history: list[ChatMessage] = []
+    for _exchange, group in groupby(messages, key=lambda message: message.exchange):
+        said = [message for message in group if message.status in USABLE]
+        questions = [message.body for message in said if message.author == Author.PERSON]
+        answers = [message.body for message in said if message.author == Author.MODEL]
+        if questions and answers and answers[-1]:
+            history += [ChatMessage("user", questions[-1]), ChatMessage("assistant", answers[-1])]
+    return history
+
+
+@transaction.atomic
+def open_turn(
+    person: Person, *, request: TurnRequest, past: Past, cleared: ClearedPrompt, model: ModelInfo
+) -> OpenedTurn:
+    """Store the question and record the request; a turn that cannot be recorded does not run.
+
+    Raises AuditUnavailable.
+    """
+    opened = OpenedTurn(
+        person=person,
+        past=past,
+        prompt_id=past.kept_prompt or uuid4(),
+        answer_id=uuid4(),
+        question=cleared.text,
+        title=make_title(cleared.text) if past.is_new and not past.temporary else "",
+        model=model,
+        policy_version=cleared.policy_version,
+    )
+    if not past.temporary:
+        _insert(opened)
+    _record(opened, REQUEST_ACTIONS[request.kind], status=202)
+    for code in cleared.redacted_by:
+        _record(opened, "policy.redact", status=200, object_type="rule", object_id=code)
+    return opened
+
+
+def _insert(opened: OpenedTurn) -> None:
+    past, tenant_id = opened.past, opened.person.tenant_id
+    if past.is_new:
+        Conversation(
+            id=past.conversation, tenant_id=tenant_id, owner_id=opened.person.account_id, title=opened.title
+        ).save(force_insert=True)
+    else:
+        Conversation.objects.filter(pk=past.conversation).update(updated_at=clock.now())
+    common = {"tenant_id": tenant_id, "conversation_id": past.conversation, "exchange": past.exchange}
+    rows = [
+        Message(
+            id=opened.answer_id,
+            position=past.position + 1,
+            author=Author.MODEL,
+            status=Status.RUNNING,
+            body="",
+            model_name=opened.model.name,
+            model_digest=opened.model.digest,
+            **common,
+        )
+    ]
+    if past.kept_prompt is None:
+        prompt = Message(id=opened.prompt_id, position=past.position, author=Author.PERSON, **common)
+        prompt.status, prompt.body = Status.COMPLETE, opened.question
+        rows.insert(0, prompt)
+    Message.objects.bulk_create(rows)
+
+
+@transaction.atomic
+def discard_turn(opened: OpenedTurn, *, stopped: bool) -> None:
+    """Take back what was stored for a turn that never reached the engine; record it if its person stopped it."""
+    if opened.past.is_new:
+        Conversation.objects.filter(pk=opened.past.conversation).delete()
+    else:
+        _drop_new_rows(opened)
+    if stopped:
+        _record(opened, "chat.stop", status=499)
+
+
+def _drop_new_rows(opened: OpenedTurn) -> None:
+    new = {opened.answer_id} | ({opened.prompt_id} if opened.past.kept_prompt is None else set())
+    Message.objects.filter(pk__in=new).delete()
+
+
+@transaction.atomic
+def close_turn(opened: OpenedTurn, ended: TurnEnded) -> None:
+    """Store the answer and record how the turn ended. Raises AuditUnavailable; then nothing is stored."""
+    if not opened.past.temporary:
+        _store_answer(opened, ended)
+    action, outcome, status = END_ACTIONS[Status(ended.status)]
+    _record(
+        opened,
+        action,
+        outcome=outcome,
+        status=status,
+        duration_ms=ended.total_ms,
+        first_token_ms=ended.first_token_ms or None,
+        tokens_in=ended.prompt_tokens,
+        tokens_out=ended.completion_tokens,
+        **({"object_type": "rule", "object_id": ended.reason_code} if ended.reason_code else {}),
+    )
+    for code in ended.redacted_by:
+        _record(opened, "policy.redact", status=200, object_type="rule", object_id=code)
+
+
+def _store_answer(opened: OpenedTurn, ended: TurnEnded) -> None:
+    """Write the answer over its draft. What was to be replaced goes only when there is something to replace it with."""
+    replaced = opened.past.replaced
+    if replaced and ended.status not in USABLE:
+        _drop_new_rows(opened)
+        return
+    row = Message(
+        id=opened.answer_id, tenant_id=opened.person.tenant_id, conversation_id=opened.past.conversation
+    )
+    # An answer whose person erased the conversation meanwhile has no row any more: there is nothing to keep.
+    Message.objects.filter(pk=opened.answer_id).update(
+        status=ended.status,
+        body=Message._meta.get_field("body").seal(ended.text, row),
+        reason=ended.reason_code,
+        prompt_tokens=ended.prompt_tokens,
+        completion_tokens=ended.completion_tokens,
+        first_token_ms=ended.first_token_ms,
+        tokens_per_second=ended.tokens_per_second,
+    )
+    if replaced:
+        Message.objects.filter(pk__in=replaced).delete()
+
+
+def mark_interrupted() -> int:
+    """Mark answers that were being written when the server last stopped, in every tenant; return how many.
+
+    Run once at start, before any turn can run.
+    """
+    count = 0
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        with tenant_scope(tenant_id), transaction.atomic():
+            for message in Message.objects.filter(status=Status.RUNNING).select_related("conversation"):
+                Message.objects.filter(pk=message.pk).update(status=Status.INTERRUPTED)
+                record_event(
+                    action="chat.interrupted",
+                    tenant_id=tenant_id,
+                    actor=message.conversation.owner_id,
+                    object_type="conv",
+                    object_id=str(message.conversation_id),
+                    outcome="failed",
+                    status=500,
+                    model_digest=message.model_digest,
+                )
+                count += 1
+    return count
+
+
+def make_title(text: str) -> str:
+    """Return the beginning of the first question, in one line: the model is not asked for titles."""
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+def _record(opened: OpenedTurn, action: str, **details: object) -> None:
+    fields: dict[str, object] = {"object_type": "conv", "object_id": str(opened.past.conversation)} | details
+    record_event(
+        action=action,
+        tenant_id=opened.person.tenant_id,
+        actor=opened.person.account_id,
+        ip=opened.person.ip,
+        model_digest=opened.model.digest,
+        policy_version=opened.policy_version,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+aread_past = database_sync_to_async(read_past)
+aopen_turn = database_sync_to_async(open_turn)
+adiscard_turn = database_sync_to_async(discard_turn)
+aclose_turn = database_sync_to_async(close_turn)

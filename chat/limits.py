@@ -1,0 +1,14 @@
+"""Check, for each turn, how much a person may ask for."""
+
+from __future__ import annotations
+
+from consent.services import Consented
+from inference.pool import InferencePool, Ticket
+
+
+def check(consented: Consented, *, pool: InferencePool) -> Ticket:
+    """Return the ticket for one turn of a person who has consented: a place in the queue, then a slot of the engine.
+
+    Raises RateLimited, Busy, QueueFull or EngineUnavailable, each with `retry_after_ms` where waiting helps.
+    """
+    return pool.admit(tenant=str(consented.tenant_id), person=str(consented.account_id))

@@ -1,0 +1,17 @@
+"""Reach conversations: one's own, or none."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from accounts.models import User
+from chat.models import Conversation
+from common.errors import NotFound
+
+
+def own_conversation(account: User, conversation_id: UUID) -> Conversation:
+    """Return the person's own conversation. Raises NotFound for any other, existing or not."""
+    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=account.id).first()
+    if conversation is None:
+        raise NotFound
+    return conversation

@@ -1,0 +1,192 @@
+"""Run a turn: the one ordered path that every question takes.
+
+    consent → limits → policy → (stored and recorded) → engine → policy → (stored and recorded)
+
+Each step takes what the step before it returns, so a skipped step does not type-check. A turn whose start cannot be
+written to the audit log does not run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from channels.db import database_sync_to_async
+from django.utils.translation import get_language, gettext, override
+
+from accounts.models import User
+from chat import conversations, limits, refusals
+from chat.conversations import OpenedTurn, Past
+from chat.models import Status
+from chat.requests import TurnRequest
+from chat.temporary import TemporaryConversations
+from chat.turns import LiveTurn, TurnEnded, TurnStarted
+from common.errors import PortalError
+from common.markdown import render_markdown
+from consent.services import require_consent
+from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Queued, Sampling, Started
+from inference.pool import InferencePool, Ticket
+from policy.errors import OutputBlocked
+from policy.services import ClearedText, OutputScreen, clear_prompt
+from tenants.scope import tenant_scope
+
+arequire_consent = database_sync_to_async(require_consent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What a turn runs on."""
+
+    pool: InferencePool
+    model: ModelInfo
+    system_prompt: str
+    max_new_tokens: int
+    temporary: TemporaryConversations
+
+
+async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
+    """Run one turn to its end; how it goes is told through `turn`."""
+    with tenant_scope(turn.person.tenant_id), override(turn.person.language):
+        try:
+            await _run(turn, request, account=account, engine=engine)
+        except PortalError as error:
+            turn.refuse(await refusals.arecord(error, person=turn.person))
+        finally:
+            if not turn.is_over:
+                turn.refuse(PortalError())
+
+
+async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
+    consented = await arequire_consent(account)
+    with limits.check(consented, pool=engine.pool) as ticket:
+        turn.hold(ticket)
+        past = await _read_past(turn, request, engine)
+        cleared = clear_prompt(past.question)
+        opened = await conversations.aopen_turn(
+            turn.person, request=request, past=past, cleared=cleared, model=engine.model
+        )
+        answer = await _generate(turn, opened, ticket=ticket, engine=engine)
+        ended = await _finish(turn, opened, answer)
+    if past.temporary and ended.text:
+        engine.temporary.add(
+            past.conversation, account_id=turn.person.account_id, question=opened.question, answer=ended.text
+        )
+    turn.end(ended)
+
+
+async def _read_past(turn: LiveTurn, request: TurnRequest, engine: Engine) -> Past:
+    if not request.temporary:
+        return await conversations.aread_past(turn.person, request)
+    history: tuple[ChatMessage, ...] = ()
+    if request.conversation is not None:
+        history = engine.temporary.history(request.conversation, account_id=turn.person.account_id)
+    return Past(
+        conversation=request.conversation or turn.id,
+        is_new=request.conversation is None,
+        temporary=True,
+        history=history,
+        exchange=turn.id,
+        question=request.text,
+    )
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come of an answer: all of it cleared, or why there is none."""
+
+    screen: OutputScreen
+    shown: list[str]
+    finished: Finished | None = None
+    failure: PortalError | None = None
+
+
+async def _generate(turn: LiveTurn, opened: OpenedTurn, *, ticket: Ticket, engine: Engine) -> _Answer:
+    """Pass the engine's words through the output screen to the followers.
+
+    Raises what kept the turn from the engine; what went wrong once it ran is in the answer.
+    """
+    answer = _Answer(OutputScreen(), [])
+    events = engine.pool.generate(ticket, _prompt(opened, engine))
+    try:
+        async for event in events:
+            _take(event, turn=turn, opened=opened, answer=answer)
+    except PortalError as error:
+        if turn.started is None:
+            await conversations.adiscard_turn(opened, stopped=False)
+            raise
+        answer.failure = error
+    finally:
+        await events.aclose()
+    return answer
+
+
+def _take(event: Event, *, turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> None:
+    match event:
+        case Queued():
+            turn.queue(event)
+        case Started():
+            turn.start(
+                TurnStarted(
+                    conversation=opened.past.conversation,
+                    message=opened.answer_id,
+                    prompt=opened.prompt_id,
+                    temporary=opened.past.temporary,
+                    title=opened.title,
+                )
+            )
+        case Piece():
+            _show(answer.screen.feed(event.text), turn=turn, answer=answer)
+        case Finished():
+            answer.finished = event
+            _show(answer.screen.finish(), turn=turn, answer=answer)
+
+
+def _show(cleared: ClearedText, *, turn: LiveTurn, answer: _Answer) -> None:
+    answer.shown.append(cleared.text)
+    turn.add(cleared.text)
+
+
+async def _finish(turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> TurnEnded:
+    """Store the answer with its event and return what the followers are told."""
+    if turn.started is None:
+        await conversations.adiscard_turn(opened, stopped=True)
+        return TurnEnded(status=Status.STOPPED)
+    ended = _ended(answer)
+    await conversations.aclose_turn(opened, ended)
+    return ended
+
+
+def _ended(answer: _Answer) -> TurnEnded:
+    if isinstance(answer.failure, OutputBlocked):
+        rule = answer.failure.decision.rule
+        return TurnEnded(
+            status=Status.BLOCKED,
+            reason_code=rule.code if rule else "",
+            reason_title=rule.title_in(get_language() or "") if rule else "",
+            message=gettext(answer.failure.message),
+        )
+    text = "".join(answer.shown)
+    ended = TurnEnded(
+        status=Status.FAILED, text=text, html=render_markdown(text), redacted_by=answer.screen.redacted_by
+    )
+    if answer.finished is None:
+        return replace(ended, message=gettext((answer.failure or PortalError()).message))
+    usage, timings = answer.finished.usage, answer.finished.timings
+    return replace(
+        ended,
+        status=answer.finished.reason,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        first_token_ms=round(timings.queue_ms + timings.first_token_ms),
+        total_ms=round(timings.total_ms),
+        tokens_per_second=round(timings.tokens_per_second, 1),
+    )
+
+
+def _prompt(opened: OpenedTurn, engine: Engine) -> Prompt:
+    """Return system prompt, history and question; the engine trims the history to its context."""
+    system = ChatMessage("system", engine.system_prompt)
+    question = ChatMessage("user", opened.question)
+    return Prompt(
+        messages=(system, *opened.past.history, question),
+        sampling=Sampling(max_new_tokens=engine.max_new_tokens),
+    )

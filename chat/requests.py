@@ -1,0 +1,31 @@
+"""Say what a person may ask for in one turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRequest:
+    """A turn that a person asks for, before anything has been checked.
+
+    `message` names what is answered anew (`regenerate`: an answer) or rewritten (`edit`: one's own last message).
+    """
+
+    kind: Literal["send", "regenerate", "edit"]
+    text: str = ""
+    conversation: UUID | None = None
+    message: UUID | None = None
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who asks, as the edge has found out: only ids, and the address that the audit log masks."""
+
+    account_id: UUID
+    tenant_id: UUID
+    ip: str | None
+    language: str

@@ -1,0 +1,73 @@
+"""Route websockets: origin, session, language, then the consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+from django.urls import path
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from chat.consumers import ChatConsumer
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
+
+
+class SameOrigin:
+    """Let sockets in that pages of this portal open, and programs, which send no Origin; refuse other sites' pages.
+
+    A browser always sends the header, and a page cannot forge it.
+    """
+
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Handle one connection."""
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and not _is_own(origin, host=headers.get(b"host", b"").decode("latin-1")):
+            return await WebsocketDenier()(scope, receive, send)
+        return await self.inner(scope, receive, send)
+
+
+class Language:
+    """Put the person's language into the scope: the cookie's, the browser's, or the portal's."""
+
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Handle one connection."""
+        header = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+        wanted = [scope.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")]
+        wanted += [code for code, _quality in parse_accept_lang_header(header[:200])]
+        return await self.inner(dict(scope, language=_first_supported(wanted)), receive, send)
+
+
+def _is_own(origin: str, *, host: str) -> bool:
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return origin in settings.PORTAL.origins or (
+        netloc == host and urlsplit(f"//{host}").hostname in settings.ALLOWED_HOSTS
+    )
+
+
+def _first_supported(wanted: list[str]) -> str:
+    for code in wanted:
+        try:
+            return get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return str(settings.LANGUAGE_CODE)
+
+
+websocket = SameOrigin(AuthMiddlewareStack(Language(URLRouter([path("ws/chat/", ChatConsumer.as_asgi())]))))

@@ -1,0 +1,163 @@
+"""Hold what runs in this process: the pool, the turns, the temporary conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import cache
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from accounts.models import User
+from audit.services import record_event
+from chat.conversations import mark_interrupted
+from chat.pipeline import Engine, run_turn
+from chat.requests import Person, TurnRequest
+from chat.temporary import TemporaryConversations
+from chat.turns import LiveTurn, Turns
+from common.tracebacks import where
+from inference.admission import AdmissionLimits
+from inference.engine import ModelInfo
+from inference.errors import EngineUnavailable
+from inference.pool import InferencePool, PoolConfig
+from registry.errors import ModelError
+from registry.models import ModelArtifact
+from registry.services import active_artifact, verify_artifact
+
+logger = logging.getLogger("portal.runtime")
+
+NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
+SCRIPTED = ModelInfo(name="Scripted engine (for tests)", digest="0" * 64, context_tokens=4096)
+STOP_TIMEOUT_S = 5
+
+
+class Runtime:
+    """Everything that lives as long as the server process. All methods belong to the event loop's thread.
+
+    `model` and `state` may be read from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.turns = Turns(grace_s=settings.PORTAL.resume_grace_s)
+        self.temporary = TemporaryConversations()
+        self.model = NO_MODEL
+        self.artifact: ModelArtifact | None = None
+        self.pool: InferencePool | None = None
+        self.reason = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> str:
+        """Return the pool's state; "starting" before there is a pool, "failed" without a model."""
+        if self.pool is not None:
+            return self.pool.state
+        return "failed" if self.reason else "starting"
+
+    def ensure_started(self) -> None:
+        """Begin to start, once; returns at once."""
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start())
+
+    async def wait_started(self) -> None:
+        """Return when the worker is loading, or when it is clear that there is no model."""
+        self.ensure_started()
+        if self._starting is not None:
+            await self._starting
+
+    async def _start(self) -> None:
+        await database_sync_to_async(self._prepare)()
+        if self.reason:
+            logger.error("no engine: %s", self.reason)
+            return
+        self.pool = InferencePool(self._pool_config())
+        await self.pool.start()
+
+    def _prepare(self) -> None:
+        """Settle what an earlier process left behind, and check the model file before anything reads it."""
+        interrupted = mark_interrupted()
+        record_event(action="portal.start", tenant_id=None, actor=None)
+        if interrupted:
+            logger.warning("%d answers of an earlier run were marked interrupted", interrupted)
+        if settings.PORTAL.engine == "scripted":
+            self.model = SCRIPTED
+            return
+        self.artifact = active_artifact()
+        if self.artifact is None:
+            self.reason = "no model is active; see `manage.py model import`"
+            return
+        try:
+            verify_artifact(self.artifact)
+        except ModelError as error:
+            self.reason = error.detail
+            return
+        self.model = ModelInfo(
+            name=self.artifact.name,
+            digest=self.artifact.sha256,
+            context_tokens=min(self.artifact.context_tokens, settings.PORTAL.context_tokens),
+            parameters=self.artifact.quantisation,
+            is_starter=self.artifact.is_starter,
+        )
+
+    def _pool_config(self) -> PoolConfig:
+        portal = settings.PORTAL
+        return PoolConfig(
+            model_path=self.artifact.path if self.artifact else None,
+            model=self.model,
+            engine=portal.engine,
+            slots=portal.slots,
+            threads=portal.threads,
+            memory_bytes=portal.worker_memory_mib << 20,
+            max_new_tokens=portal.max_new_tokens,
+            wall_time_s=portal.wall_time_s,
+            scripted_ms=portal.scripted_ms,
+            limits=AdmissionLimits(
+                rate_per_minute=portal.rate_per_minute,
+                running_per_person=portal.running_per_person,
+                queue_length=portal.queue_length,
+                queue_timeout_s=portal.queue_timeout_s,
+            ),
+        )
+
+    def ask(self, request: TurnRequest, *, account: User, person: Person) -> LiveTurn:
+        """Start a turn and return it; it goes on whether or not anybody follows it."""
+        turn = self.turns.open(person)
+        if self.pool is None:
+            turn.refuse(EngineUnavailable(retry_after_ms=1000))
+            self.turns.close(turn)
+            return turn
+        engine = Engine(
+            pool=self.pool,
+            model=self.model,
+            system_prompt=settings.PORTAL.system_prompt,
+            max_new_tokens=settings.PORTAL.max_new_tokens,
+            temporary=self.temporary,
+        )
+        task = asyncio.get_running_loop().create_task(run_turn(turn, request, account=account, engine=engine))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._finished(done, turn))
+        return turn
+
+    def _finished(self, task: asyncio.Task[None], turn: LiveTurn) -> None:
+        self._tasks.discard(task)
+        self.turns.close(turn)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("a turn broke: %s", where(error))
+
+    async def close(self) -> None:
+        """Stop every turn, store what was said, end the worker."""
+        for turn in self.turns.running():
+            turn.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+        if self.pool is not None:
+            await self.pool.close()
+        await database_sync_to_async(record_event)(action="portal.stop", tenant_id=None, actor=None)
+
+
+@cache
+def runtime() -> Runtime:
+    """Return this process's runtime."""
+    return Runtime()

@@ -1,0 +1,74 @@
+"""Check, frame by frame, whether a socket may still be used."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+
+from accounts.models import User
+from accounts.permissions import CHAT_USE
+from accounts.services import read_live_account
+from common.errors import NotFound
+from consent.services import Consented, require_consent
+from tenants.scope import tenant_scope
+
+FRESH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSession:
+    """The session under which a socket was opened."""
+
+    account_id: UUID
+    tenant_id: UUID
+    session_key: str
+    auth_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A person who may chat now: account, consent, and when that was looked up."""
+
+    account: User
+    consented: Consented
+    at: float
+
+    @property
+    def is_fresh(self) -> bool:
+        """Return whether the check is recent enough for frames that change nothing (`ack`, `ping`)."""
+        return time.monotonic() - self.at < FRESH_S
+
+
+def clear_session(session: SocketSession) -> Cleared:
+    """Return who may chat through this socket now, in two queries.
+
+    Raises SessionEnded, NotFound where the role does not chat, or ConsentRequired.
+    """
+    account = read_live_account(
+        account_id=session.account_id, session_key=session.session_key, auth_hash=session.auth_hash
+    )
+    if not account.has_permission(CHAT_USE):
+        raise NotFound
+    with tenant_scope(session.tenant_id):
+        return Cleared(account=account, consented=require_consent(account), at=time.monotonic())
+
+
+aclear_session = database_sync_to_async(clear_session)
+
+
+class FrameBudget:
+    """A leaky bucket per socket: `burst` frames at once, `per_second` in the long run."""
+
+    def __init__(self, *, burst: float = 300, per_second: float = 100) -> None:
+        self._burst, self._per_second = burst, per_second
+        self._level, self._at = 0.0, time.monotonic()
+
+    def take(self) -> bool:
+        """Count one frame; return False when there are too many."""
+        now = time.monotonic()
+        self._level = max(0.0, self._level - (now - self._at) * self._per_second) + 1
+        self._at = now
+        return self._level <= self._burst

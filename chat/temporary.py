@@ -1,0 +1,59 @@
+"""Hold temporary conversations: in memory, for a while, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from common.errors import NotFound
+from inference.engine import ChatMessage
+
+KEPT_S = 1800
+MAX_CONVERSATIONS = 2000
+
+
+@dataclass(slots=True)
+class _Temporary:
+    account_id: UUID
+    touched: float
+    messages: list[ChatMessage] = field(default_factory=list)
+
+
+class TemporaryConversations:
+    """Temporary conversations by id; each is its person's alone and is forgotten half an hour after its last turn."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[UUID, _Temporary] = OrderedDict()
+
+    def history(self, conversation: UUID, *, account_id: UUID) -> tuple[ChatMessage, ...]:
+        """Return what was said. Raises NotFound for a conversation that is forgotten or somebody else's."""
+        self._forget_old()
+        kept = self._kept.get(conversation)
+        if kept is None or kept.account_id != account_id:
+            raise NotFound
+        return tuple(kept.messages)
+
+    def add(self, conversation: UUID, *, account_id: UUID, question: str, answer: str) -> None:
+        """Add one exchange."""
+        kept = self._kept.setdefault(
+            conversation, _Temporary(account_id=account_id, touched=time.monotonic())
+        )
+        kept.touched = time.monotonic()
+        kept.messages += [ChatMessage("user", question), ChatMessage("assistant", answer)]
+        self._kept.move_to_end(conversation)
+        self._forget_old()
+
+    def forget_all(self, account_id: UUID) -> None:
+        """Forget everything of a person."""
+        for conversation in [key for key, kept in self._kept.items() if kept.account_id == account_id]:
+            del self._kept[conversation]
+
+    def _forget_old(self) -> None:
+        limit = time.monotonic() - KEPT_S
+        while self._kept:
+            oldest = next(iter(self._kept.values()))
+            if oldest.touched > limit and len(self._kept) <= MAX_CONVERSATIONS:
+                return
+            self._kept.popitem(last=False)

@@ -1,0 +1,205 @@
+"""Keep the turns that run now, apart from the sockets that watch them.
+
+A turn belongs to the server: its text gathers here, and any socket of its person may follow it from any point. When
+nobody has followed it for the grace time, it is stopped and its slot is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from chat.requests import Person
+from common.errors import NotFound, PortalError
+from inference.engine import Queued
+from inference.pool import Ticket
+
+KEPT_AFTER_END_S = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """What `turn.started` says. `title` is set when a kept conversation is new."""
+
+    conversation: UUID
+    message: UUID
+    prompt: UUID
+    temporary: bool
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded:
+    """What `turn.done` says."""
+
+    status: str
+    html: str = ""
+    text: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_ms: int = 0
+    total_ms: int = 0
+    tokens_per_second: float = 0.0
+    reason_code: str = ""
+    reason_title: str = ""
+    message: str = ""
+    redacted_by: tuple[str, ...] = ()
+
+
+class LiveTurn:
+    """One turn while it runs, and a while after, for sockets that come back.
+
+    Written by the pipeline, read by any number of followers; all on the event loop's thread.
+    """
+
+    def __init__(self, person: Person) -> None:
+        self.id = uuid4()
+        self.person = person
+        self.place: Queued | None = None
+        self.started: TurnStarted | None = None
+        self.ended: TurnEnded | None = None
+        self.refusal: PortalError | None = None
+        self._pieces: list[str] = []
+        self._ticket: Ticket | None = None
+        self._stop_asked = False
+        self._changed = asyncio.Event()
+
+    # --- what the pipeline writes -------------------------------------------------------------------------------
+
+    def hold(self, ticket: Ticket) -> None:
+        """Remember how to stop; a stop that came earlier takes effect now."""
+        self._ticket = ticket
+        if self._stop_asked:
+            ticket.stop()
+
+    def queue(self, place: Queued) -> None:
+        """Tell the place in the queue."""
+        self.place = place
+        self._tell()
+
+    def start(self, started: TurnStarted) -> None:
+        """Tell that the turn is stored and its answer is coming."""
+        self.started = started
+        self._tell()
+
+    def add(self, text: str) -> None:
+        """Add cleared text."""
+        if text:
+            self._pieces.append(text)
+            self._tell()
+
+    def end(self, ended: TurnEnded) -> None:
+        """Tell the result."""
+        self.ended = ended
+        self._tell()
+
+    def refuse(self, refusal: PortalError) -> None:
+        """Tell why the turn does not run."""
+        self.refusal = refusal
+        self._tell()
+
+    # --- what followers read ------------------------------------------------------------------------------------
+
+    @property
+    def seq(self) -> int:
+        """Return the number of the last piece of text; the first is 1."""
+        return len(self._pieces)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing more will come."""
+        return self.ended is not None or self.refusal is not None
+
+    def text_after(self, seq: int) -> str:
+        """Return the pieces after number `seq`, joined."""
+        return "".join(self._pieces[seq:])
+
+    async def wait_change(self) -> None:
+        """Return when something new has been told."""
+        await self._changed.wait()
+
+    def stop(self) -> None:
+        """End the turn in whatever phase it is; what was written so far stays."""
+        self._stop_asked = True
+        if self._ticket is not None:
+            self._ticket.stop()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Turns:
+    """Find running turns by id, and stop those that nobody follows."""
+
+    def __init__(self, *, grace_s: float) -> None:
+        self._grace_s = grace_s
+        self._turns: dict[UUID, LiveTurn] = {}
+        self._timers: dict[UUID, asyncio.TimerHandle] = {}
+        self._followers: dict[UUID, int] = {}
+
+    def open(self, person: Person) -> LiveTurn:
+        """Return a new turn of this person."""
+        turn = LiveTurn(person)
+        self._turns[turn.id] = turn
+        self._followers[turn.id] = 0
+        return turn
+
+    def find(self, turn_id: UUID, *, account_id: UUID) -> LiveTurn:
+        """Return the person's own turn. Raises NotFound for one that is unknown, long over or somebody else's."""
+        turn = self._turns.get(turn_id)
+        if turn is None or turn.person.account_id != account_id:
+            raise NotFound
+        return turn
+
+    def running(self) -> list[LiveTurn]:
+        """Return every turn that is not over."""
+        return [turn for turn in self._turns.values() if not turn.is_over]
+
+    def running_of(self, account_id: UUID) -> list[LiveTurn]:
+        """Return the person's turns that are not over."""
+        return [turn for turn in self.running() if turn.person.account_id == account_id]
+
+    def running_in(self, conversation_id: UUID, *, account_id: UUID) -> LiveTurn | None:
+        """Return the person's running turn in a conversation."""
+        for turn in self.running_of(account_id):
+            if turn.started is not None and turn.started.conversation == conversation_id:
+                return turn
+        return None
+
+    def follow(self, turn: LiveTurn) -> None:
+        """Count one more follower."""
+        self._followers[turn.id] = self._followers.get(turn.id, 0) + 1
+        timer = self._timers.pop(turn.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def leave(self, turn: LiveTurn) -> None:
+        """Count one follower less; the last one's leaving starts the grace time."""
+        self._followers[turn.id] = left = max(0, self._followers.get(turn.id, 0) - 1)
+        if not left and not turn.is_over and turn.id in self._turns:
+            self._set_timer(turn, self._grace_s)
+
+    def close(self, turn: LiveTurn) -> None:
+        """Keep a turn that is over a little while for sockets that come back, then forget it."""
+        self._set_timer(turn, KEPT_AFTER_END_S)
+
+    def stop_all(self, account_id: UUID) -> None:
+        """Stop every running turn of a person."""
+        for turn in self.running_of(account_id):
+            turn.stop()
+
+    def _set_timer(self, turn: LiveTurn, delay_s: float) -> None:
+        timer = self._timers.pop(turn.id, None)
+        if timer is not None:
+            timer.cancel()
+        self._timers[turn.id] = asyncio.get_running_loop().call_later(delay_s, self._expire, turn)
+
+    def _expire(self, turn: LiveTurn) -> None:
+        self._timers.pop(turn.id, None)
+        if not turn.is_over:
+            turn.stop()
+            return
+        self._turns.pop(turn.id, None)
+        self._followers.pop(turn.id, None)

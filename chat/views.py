@@ -1,0 +1,129 @@
+"""Show the chat pages."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.lockout import request_ip
+from accounts.models import User
+from accounts.permissions import CHAT_USE, LANDING_PAGES
+from chat import services
+from chat.forms import ClearForm, RenameForm
+from chat.models import Conversation, Message
+from chat.permissions import own_conversation
+from chat.presentation import group_by_day, show_messages, used_tokens
+from chat.runtime import runtime
+from common.access import require_permission
+from common.errors import BadRequest
+from consent.gate import consent_required
+from consent.services import list_records
+
+LISTED = 200
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show a new chat to those who chat, and send everybody else to the page of their role."""
+    account = cast(User, request.user)
+    if not account.has_permission(CHAT_USE):
+        return redirect(LANDING_PAGES[account.role])
+    return _new_chat(request)
+
+
+@consent_required
+def _new_chat(request: HttpRequest) -> HttpResponse:
+    return render(request, "chat/chat.html", _page(request, conversation=None, messages=[]))
+
+
+@require_safe
+@require_permission(CHAT_USE)
+@consent_required
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Show one of the person's own conversations."""
+    shown = own_conversation(cast(User, request.user), conversation_id)
+    messages = list(Message.objects.filter(conversation=shown))
+    return render(request, "chat/chat.html", _page(request, conversation=shown, messages=messages))
+
+
+@require_POST
+@require_permission(CHAT_USE)
+@consent_required
+def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Rename one of the person's own conversations."""
+    shown = own_conversation(cast(User, request.user), conversation_id)
+    form = RenameForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    services.rename_conversation(shown, title=form.cleaned_data["title"], ip=request_ip(request))
+    return redirect("chat:conversation", conversation_id)
+
+
+@require_POST
+@require_permission(CHAT_USE)
+@consent_required
+def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Delete one of the person's own conversations."""
+    shown = own_conversation(cast(User, request.user), conversation_id)
+    services.delete_conversation(shown, ip=request_ip(request))
+    return redirect("chat:home")
+
+
+@require_safe
+@require_permission(CHAT_USE)
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Show what the portal keeps of the person, and let them take it back; consent is not needed to leave."""
+    return _privacy_page(request, form_error="")
+
+
+@require_POST
+@require_permission(CHAT_USE)
+def clear(request: HttpRequest) -> HttpResponse:
+    """Erase every conversation of the person who typed the word."""
+    form = ClearForm(request.POST)
+    if not form.is_valid() or form.cleaned_data["confirm"].strip().casefold() != gettext("delete").casefold():
+        return _privacy_page(request, form_error=gettext("Type the word exactly as it is shown."), status=400)
+    services.erase_conversations(cast(User, request.user), ip=request_ip(request))
+    return redirect("chat:privacy")
+
+
+def _privacy_page(request: HttpRequest, *, form_error: str, status: int = 200) -> HttpResponse:
+    account = cast(User, request.user)
+    context = {
+        "consents": list_records(account),
+        "conversation_count": Conversation.objects.filter(owner_id=account.id).count(),
+        "clear_word": gettext("delete"),
+        "form_error": form_error,
+    }
+    return render(request, "chat/privacy.html", context, status=status)
+
+
+def _page(
+    request: HttpRequest, *, conversation: Conversation | None, messages: list[Message]
+) -> dict[str, Any]:
+    account, portal, process = cast(User, request.user), settings.PORTAL, runtime()
+    owned = list(Conversation.objects.filter(owner_id=account.id)[: LISTED + 1])
+    running = process.turns.running_in(conversation.id, account_id=account.id) if conversation else None
+    return {
+        "conversation": conversation,
+        "temporary": conversation is None and request.GET.get("temporary") == "1",
+        "entries": show_messages(messages),
+        "groups": group_by_day(owned[:LISTED], current=conversation.id if conversation else None),
+        "has_more_conversations": len(owned) > LISTED,
+        "model": process.model,
+        "pool_state": process.state,
+        "limits": {
+            "max_prompt_chars": portal.max_prompt_chars,
+            "context_tokens": process.model.context_tokens,
+            "max_new_tokens": portal.max_new_tokens,
+            "rate_per_minute": portal.rate_per_minute,
+        },
+        "running_turn": str(running.id) if running else "",
+        "used_tokens": used_tokens(messages),
+    }

@@ -1,0 +1,1 @@
+"""Errors, settings, the clock and template tags: what every floor may use."""

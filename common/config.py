@@ -1,0 +1,154 @@
+"""Read the portal's settings once, typed.
+
+`docs/settings.md` documents each; a setting that is missing there fails the test suite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from common.environment import Environment
+from common.secrets import read_or_create_secret
+
+Mode = Literal["embedded", "production"]
+
+SECRET_KEY_LENGTH = 50
+SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly and truthfully, in the language of the question."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSettings:
+    """Every setting of the portal, validated. Times are in the unit that the name ends with."""
+
+    mode: Mode
+    data_dir: Path
+    host: str
+    port: int
+    origins: tuple[str, ...]
+    trusted_proxies: int
+    secret_key: str
+    database_url: str
+    redis_url: str
+    language: str
+    timezone: str
+    model_path: Path | None
+    engine: Literal["llamacpp", "scripted"]
+    scripted_ms: int
+    slots: int
+    threads: int
+    context_tokens: int
+    worker_memory_mib: int
+    max_new_tokens: int
+    max_prompt_chars: int
+    rate_per_minute: int
+    running_per_person: int
+    queue_length: int
+    queue_timeout_s: int
+    wall_time_s: int
+    resume_grace_s: int
+    policy_file: Path | None
+    system_prompt: str
+    session_hours: int
+    login_attempts: int
+    lockout_minutes: int
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where key files live: 0700, one file per purpose."""
+        return self.data_dir / "keys"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where imported models live, by digest."""
+        return self.data_dir / "models"
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Host names of the portal's own addresses, and loopback, which health checks use."""
+        return [
+            *{urlsplit(origin).hostname or "" for origin in self.origins},
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+        ]
+
+
+def load(root: Path, *, environment: Environment | None = None) -> PortalSettings:
+    """Return the settings of this process; `root` is the folder of manage.py.
+
+    Raises ImproperlyConfigured, with one line that names the setting, for a missing or malformed value.
+    """
+    env = environment or _environment(root)
+    mode = cast(Mode, env.choice("PORTAL_MODE", choices=("embedded", "production"), default="embedded"))
+    data_dir = env.path("PORTAL_DATA_DIR", default=root / "var")
+    host = env.text("PORTAL_HOST", default="127.0.0.1")
+    port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
+    model = env.text("PORTAL_MODEL")
+    policy = env.text("PORTAL_POLICY_FILE")
+    engine = env.choice("PORTAL_ENGINE", choices=("llamacpp", "scripted"), default="llamacpp")
+    return PortalSettings(
+        mode=mode,
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        origins=_origins(env, mode=mode, host=host, port=port),
+        trusted_proxies=env.integer("PORTAL_TRUSTED_PROXIES", default=0, low=0, high=5),
+        secret_key=_secret_key(env, mode=mode, keys_dir=data_dir / "keys"),
+        database_url=env.text("DATABASE_URL", default=f"sqlite:///{data_dir / 'portal.sqlite3'}"),
+        redis_url=env.text("REDIS_URL"),
+        language=env.choice("PORTAL_LANGUAGE", choices=("zh-hans", "en"), default="zh-hans"),
+        timezone=env.text("PORTAL_TIME_ZONE", default="Asia/Shanghai"),
+        model_path=Path(model).expanduser().resolve() if model else None,
+        engine=cast(Literal["llamacpp", "scripted"], engine),
+        scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
+        slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
+        threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
+        context_tokens=env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
+        worker_memory_mib=env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),
+        max_new_tokens=env.integer("PORTAL_MAX_NEW_TOKENS", default=512, low=1, high=4096),
+        max_prompt_chars=env.integer("PORTAL_MAX_PROMPT_CHARS", default=8000, low=1, high=100_000),
+        rate_per_minute=env.integer("PORTAL_RATE_PER_MINUTE", default=5, low=1, high=6000),
+        running_per_person=env.integer("PORTAL_RUNNING_PER_PERSON", default=1, low=1, high=16),
+        queue_length=env.integer("PORTAL_QUEUE_LENGTH", default=64, low=0, high=10_000),
+        queue_timeout_s=env.integer("PORTAL_QUEUE_TIMEOUT_S", default=60, low=1, high=3600),
+        wall_time_s=env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
+        resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
+        policy_file=Path(policy).expanduser().resolve() if policy else None,
+        system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),
+        session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
+        login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
+        lockout_minutes=env.integer("PORTAL_LOCKOUT_MINUTES", default=15, low=1, high=1440),
+    )
+
+
+def _environment(root: Path) -> Environment:
+    plain = Environment()
+    data_dir = plain.path("PORTAL_DATA_DIR", default=root / "var")
+    return Environment(file=plain.path("PORTAL_SETTINGS_FILE", default=data_dir / "portal.env"))
+
+
+def _origins(env: Environment, *, mode: Mode, host: str, port: int) -> tuple[str, ...]:
+    """Return the addresses that browsers may use; production must name its own."""
+    origins = env.words("PORTAL_ORIGINS")
+    if mode == "embedded":
+        return origins or (f"http://{host}:{port}", f"http://localhost:{port}")
+    if not origins or not all(origin.startswith("https://") for origin in origins):
+        raise ImproperlyConfigured("PORTAL_ORIGINS must name the portal's https:// address in production")
+    return origins
+
+
+def _secret_key(env: Environment, *, mode: Mode, keys_dir: Path) -> str:
+    """Return the key that signs sessions; the embedded default makes its own, production must be given one."""
+    key = env.secret("PORTAL_SECRET_KEY")
+    if not key and mode == "embedded":
+        return read_or_create_secret(keys_dir / "session-signing.key")
+    if len(key) < SECRET_KEY_LENGTH or len(set(key)) < 10 or key.startswith("django-insecure"):
+        raise ImproperlyConfigured(
+            f"PORTAL_SECRET_KEY must be at least {SECRET_KEY_LENGTH} random characters"
+        )
+    return key

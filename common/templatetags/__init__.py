@@ -1,0 +1,1 @@
+"""Hold the portal's template tags."""

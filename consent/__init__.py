@@ -1,0 +1,1 @@
+"""Notices that people read, and the record of what they agreed to."""

@@ -1,0 +1,80 @@
+"""Store versions of the notice, and who agreed to which."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.safestring import SafeString, mark_safe
+
+from common import clock
+from common.markdown import render_markdown
+from tenants.models import TenantModel
+
+
+class ConsentNotice(TenantModel):
+    """One version of a tenant's notice in one language; never changed once published.
+
+    `summary` is the one question that people answer, `body` the full notice in Markdown.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=16, choices=settings.LANGUAGES)
+    title = models.CharField(max_length=120)
+    summary = models.TextField(max_length=600)
+    body = models.TextField(max_length=40_000)
+    sha256 = models.CharField(max_length=64, editable=False)
+    published_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        ordering = ("-version", "language")
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "version", "language"), name="one_notice_per_language"),
+        )
+
+    def __str__(self) -> str:
+        return f"v{self.version} {self.language}"
+
+    @property
+    def body_html(self) -> SafeString:
+        """Return the full notice as safe HTML."""
+        return mark_safe(render_markdown(self.body))  # noqa: S308 (render_markdown cleans it)
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hex, of what people see: version, language, title, summary and body as a JSON list."""
+        parts = [self.version, self.language, self.title, self.summary, self.body]
+        return hashlib.sha256(
+            json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+        ).hexdigest()
+
+
+class ConsentRecord(TenantModel):
+    """One person's agreement to one version, with the hash of the text that was on the screen."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    notice_version = models.PositiveIntegerField()
+    notice_language = models.CharField(max_length=16)
+    notice_sha256 = models.CharField(max_length=64)
+    given_at = models.DateTimeField(default=clock.now, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        ordering = ("-given_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "notice_version"),
+                condition=Q(withdrawn_at__isnull=True),
+                name="one_standing_consent_per_version",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"v{self.notice_version}"

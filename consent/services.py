@@ -1,0 +1,149 @@
+"""Publish notices; give, require and withdraw consent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from accounts.live import CONSENT_CHANGED, account_group, send_on_commit, tenant_group
+from accounts.models import User
+from audit.services import record_event
+from common import clock
+from common.errors import ConsentRequired
+from consent.models import ConsentNotice, ConsentRecord
+from tenants.scope import current_tenant_id
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    """A notice in one language, before it is published."""
+
+    title: str
+    summary: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """Proof that a person has accepted the current notice; the first step of every turn returns it."""
+
+    account_id: UUID
+    tenant_id: UUID
+    notice_version: int
+
+
+@transaction.atomic
+def publish_notice(*, texts: Mapping[str, NoticeText], actor: UUID | None) -> int:
+    """Publish the next version in every language at once and return its number; open sessions are asked again.
+
+    Raises ValidationError for an unknown language or a text that is empty or too long.
+    """
+    tenant_id = current_tenant_id()
+    version = _current_version() + 1
+    for language, text in texts.items():
+        notice = ConsentNotice(
+            tenant_id=tenant_id,
+            version=version,
+            language=language,
+            title=text.title,
+            summary=text.summary,
+            body=text.body,
+        )
+        notice.sha256 = notice.digest()
+        notice.full_clean()
+        notice.save(force_insert=True)
+    record_event(
+        action="notice.publish",
+        tenant_id=tenant_id,
+        actor=actor,
+        object_type="notice",
+        object_id=f"v{version}",
+    )
+    send_on_commit(tenant_group(tenant_id), CONSENT_CHANGED)
+    return version
+
+
+def read_current_notice(*, language: str) -> ConsentNotice:
+    """Return the current notice in the language, or in another one that it was published in.
+
+    Raises ConsentRequired when the tenant has published none: then nobody can chat.
+    """
+    notices = list(ConsentNotice.objects.filter(version=_current_version()))
+    if not notices:
+        raise ConsentRequired
+    return min(notices, key=lambda notice: (notice.language != language, notice.language))
+
+
+def require_consent(account: User) -> Consented:
+    """Return the proof of consent to the current notice, in one query. Raises ConsentRequired without it."""
+    current = ConsentNotice.objects.order_by("-version").values("version")[:1]
+    record = ConsentRecord.objects.filter(
+        account_id=account.id, withdrawn_at__isnull=True, notice_version=current
+    ).first()
+    if record is None:
+        raise ConsentRequired
+    return Consented(account_id=account.id, tenant_id=record.tenant_id, notice_version=record.notice_version)
+
+
+@transaction.atomic
+def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> ConsentRecord:
+    """Record the person's consent to this notice; a second time changes nothing.
+
+    Raises ConsentRequired when a newer version has been published meanwhile.
+    """
+    if notice.version != _current_version():
+        raise ConsentRequired
+    record, created = ConsentRecord.objects.get_or_create(
+        tenant_id=current_tenant_id(),
+        account_id=account.id,
+        notice_version=notice.version,
+        withdrawn_at=None,
+        defaults={"notice_language": notice.language, "notice_sha256": notice.sha256},
+    )
+    if created:
+        _record("consent.accept", account=account, version=notice.version, ip=ip)
+    return record
+
+
+def decline_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> None:
+    """Leave nothing of a refusal but the event."""
+    _record("consent.decline", account=account, version=notice.version, ip=ip, outcome="refused")
+
+
+@transaction.atomic
+def withdraw_consent(account: User, *, ip: str | None) -> None:
+    """End every standing consent of the person and close their open chats at once."""
+    standing = ConsentRecord.objects.filter(account_id=account.id, withdrawn_at__isnull=True)
+    versions = list(standing.values_list("notice_version", flat=True))
+    if not versions:
+        return
+    standing.update(withdrawn_at=clock.now())
+    _record("consent.withdraw", account=account, version=max(versions), ip=ip)
+    send_on_commit(account_group(account.id), CONSENT_CHANGED)
+
+
+def list_records(account: User) -> list[ConsentRecord]:
+    """Return the person's own consents, newest first."""
+    return list(ConsentRecord.objects.filter(account_id=account.id))
+
+
+def _current_version() -> int:
+    newest = ConsentNotice.objects.aggregate(newest=Max("version"))["newest"]
+    return int(newest or 0)
+
+
+def _record(action: str, *, account: User, version: int, ip: str | None, outcome: str = "ok") -> None:
+    record_event(
+        action=action,
+        tenant_id=account.tenant_id,
+        actor=account.id,
+        object_type="notice",
+        object_id=f"v{version}",
+        outcome=outcome,
+        status=200 if outcome == "ok" else 403,
+        ip=ip,
+    )

@@ -1,0 +1,1 @@
+"""Screens for administrators, security officers and operators; they own no data."""

@@ -1,0 +1,1 @@
+"""Package of this app's management commands."""

@@ -1,0 +1,55 @@
+"""Hold what a pool is told when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inference.admission import AdmissionLimits
+from inference.engine import EngineName, ModelInfo, WorkerSpec
+
+SCRIPTED_MODEL = ModelInfo(name="scripted (no model)", digest="0" * 64, context_tokens=2048)
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """Say which model a pool runs and within which bounds.
+
+    `model_path` is None for the scripted engine only, whose model must be named as such. `threads` and
+    `memory_bytes` (address space of the worker) are chosen by the worker where they are 0. `wall_time_s`
+    ends a turn (from Started), `hang_s` without any sign of life ends the worker.
+    """
+
+    model_path: Path | None
+    model: ModelInfo
+    engine: EngineName
+    slots: int = 4
+    threads: int = 0
+    memory_bytes: int = 0
+    max_new_tokens: int = 512
+    wall_time_s: float = 180
+    hang_s: float = 30
+    scripted_ms: float = 20
+    limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run, and an answer without a model that does not say so."""
+        if self.engine == "scripted" and "scripted" not in self.model.name:
+            raise ValueError("the scripted engine must be named as such in ModelInfo.name")
+        if self.engine != "scripted" and self.model_path is None:
+            raise ValueError("an engine needs a model file")
+        if self.slots < 1 or self.max_new_tokens < 1 or self.model.context_tokens < 2:
+            raise ValueError("slots, max_new_tokens or context_tokens is out of range")
+
+    @property
+    def worker_spec(self) -> WorkerSpec:
+        """Return the part that the worker needs."""
+        return WorkerSpec(
+            engine=self.engine,
+            model_path=str(self.model_path.resolve()) if self.model_path else "",
+            context_tokens=self.model.context_tokens,
+            slots=self.slots,
+            threads=self.threads,
+            memory_bytes=self.memory_bytes,
+            scripted_ms=self.scripted_ms,
+        )

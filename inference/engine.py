@@ -1,0 +1,216 @@
+"""Say what a generation takes and gives, and the one protocol that every engine implements.
+
+Nothing here knows about processes, queues or people: the pool (`inference.pool`) adds those around it, the
+engines (`inference.engines`) sit below it, and both speak only in the types of this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["complete", "stopped", "length", "timeout"]
+EngineName = Literal["llamacpp", "scripted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """Hold one message of a conversation as the model shall see it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Say how the next words are chosen.
+
+    `seed=None` is random; temperature 0 always takes the likeliest word.
+    """
+
+    max_new_tokens: int = 512
+    temperature: float = 0.7
+    top_p: float = 0.8
+    repeat_penalty: float = 1.1
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values that an engine would take silently and answer with nonsense."""
+        if self.max_new_tokens < 1:
+            raise ValueError("max_new_tokens must be at least 1")
+        if not 0 <= self.temperature <= 5 or not 0 < self.top_p <= 1 or not 0 < self.repeat_penalty <= 5:
+            raise ValueError("temperature, top_p or repeat_penalty is out of range")
+        if len(self.stop) > 16 or any(not 0 < len(text) <= 64 for text in self.stop):
+            raise ValueError("stop takes at most 16 texts of 1 to 64 characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Hold a whole conversation and how to answer it.
+
+    The first message may be the system prompt, no other one; the last is the user's. Anything else raises
+    ValueError: engines generate from an empty conversation without a complaint.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling = Sampling()
+
+    def __post_init__(self) -> None:
+        """Check the order of roles."""
+        if not self.messages or self.messages[-1].role != "user":
+            raise ValueError("the last message of a prompt must be the user's")
+        if any(message.role == "system" for message in self.messages[1:]):
+            raise ValueError("only the first message may be the system prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Count tokens by the engine's own tokenizer, and the messages left out so that the rest fits.
+
+    A stop that the engine has not yet confirmed reports what the pool itself has seen: pieces for tokens.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    trimmed_messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Measure a turn in milliseconds. `first_token_ms` counts from Started; 0 where no token came."""
+
+    queue_ms: int = 0
+    first_token_ms: int = 0
+    total_ms: int = 0
+    tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Tell the place in the queue (1 = next) and a guess of the wait."""
+
+    position: int
+    eta_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Tell that the engine has the turn."""
+
+    waited_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Carry the next text: whole characters, at least one, perhaps several tokens if the reader is slow."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """End a generation. A turn that was stopped while it waited has no Started before it."""
+
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+
+
+Event = Queued | Started | Piece | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Name the model in use:
+
+    `digest` is the SHA-256 of its file in hex, `context_tokens` what one turn may span.
+    """
+
+    name: str
+    digest: str
+    context_tokens: int
+    parameters: str = ""
+    is_starter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """Say what a worker process shall load. 0 for `threads` or `memory_bytes` lets the worker choose."""
+
+    engine: EngineName
+    model_path: str
+    context_tokens: int
+    slots: int
+    threads: int
+    memory_bytes: int
+    scripted_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Report from an engine how a generation ended; `cancelled` because the sink asked for it."""
+
+    reason: Literal["complete", "length", "cancelled"]
+    usage: Usage
+    tokens_per_second: float = 0.0
+
+
+class Sink(Protocol):
+    """Receive what an engine makes of one prompt. Called from the thread that runs the generation."""
+
+    def progress(self, *, processed: int, total: int) -> None:
+        """Note that `processed` of `total` prompt tokens are done: a sign of life before the first word."""
+
+    def text(self, piece: str) -> None:
+        """Take the next whole characters."""
+
+    def wait_cancelled(self, seconds: float) -> bool:
+        """Say whether the generation shall end, after at most that many seconds (0: at once)."""
+
+
+class Engine(Protocol):
+    """Run prompts in a worker process.
+
+    Up to `slots` calls of `generate` run at the same time, each in its thread.
+    """
+
+    def generate(self, prompt: Prompt, sink: Sink) -> Outcome:
+        """Answer the prompt, piece by piece into the sink, until its end or until the sink says cancelled.
+
+        Raise OverlongPrompt if the newest message alone leaves no room for an answer, EngineError if the
+        engine refuses.
+        """
+
+
+class EngineError(Exception):
+    """Say that an engine refused or failed.
+
+    `code` is a word from a fixed list, never anything a person wrote.
+    """
+
+    code = "engine_error"
+
+
+class OverlongPrompt(EngineError):
+    """Say that a prompt does not fit, even without its history."""
+
+    code = "too_long"
+
+
+class LoadError(EngineError):
+    """Say why a model could not be loaded: one of the keys of `LOAD_ERRORS`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+LOAD_ERRORS = {
+    "engine_missing": "the engine library is not installed",
+    "model_missing": "the model file cannot be read",
+    "model_invalid": "the model file cannot be loaded",
+    "out_of_memory": "the model does not fit into the worker's memory limit",
+}

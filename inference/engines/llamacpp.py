@@ -1,0 +1,195 @@
+"""Run a GGUF model with llama.cpp in this process, through the `xllamacpp` package.
+
+What it does that the package does not say: it opens a TCP port unless it is given a socket path; it reports
+the exact number of prompt tokens before it starts to work on them, which is our token budget; and whatever
+a callback raises is swallowed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import xllamacpp
+
+from inference import confinement
+from inference.engine import EngineError, LoadError, Outcome, Prompt, Sampling, Sink, Usage, WorkerSpec
+from inference.engines.gguf import Shape, read_shape
+from inference.engines.slots import Messages, SlotBook
+from inference.prompt import Trimmer
+
+# Prompt tokens that are processed at one go, per thread. It is the grain of a stop and the pulse of our
+# hang check: at 100 to 190 tokens per second and thread, 24 take at most a quarter of a second. 512 would
+# be a fifth faster.
+_BATCH_PER_THREAD = 24
+_MAX_BATCH = 256
+# Address space of interpreter, libraries, thread stacks and work buffers: 400 MiB measured.
+_BASE_BYTES = 768 << 20
+
+
+class LlamaCppEngine:
+    """Hold one loaded model with its slots.
+
+    Take prompts only in as many threads as there are slots. The memory limit of the process is set before
+    the model is loaded, so that a file that lies about its size cannot take the machine down.
+    """
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        path = Path(spec.model_path)
+        need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens)
+        confinement.limit_memory(spec.memory_bytes or need)
+        self._context = spec.context_tokens
+        self._book = SlotBook(spec.slots)
+        try:
+            self._server = _load(spec)
+        except MemoryError:
+            raise LoadError("out_of_memory") from None
+        except RuntimeError:
+            # The library gives no reason. A limit below our own estimate is the likely one.
+            too_small = 0 < spec.memory_bytes < need
+            raise LoadError("out_of_memory" if too_small else "model_invalid") from None
+
+    def generate(self, prompt: Prompt, sink: Sink) -> Outcome:
+        """Answer the prompt; see `Engine.generate`. History is trimmed until the engine's own count fits."""
+        budget = self._context - min(prompt.sampling.max_new_tokens, self._context // 2)
+        trimmer = Trimmer(prompt.messages, stride=self._context)
+        slot, cached = self._book.take(trimmer.versions())
+        if cached is not None:
+            trimmer.keep(cached)
+        try:
+            attempt = self._attempt(trimmer.messages, prompt.sampling, slot, _Attempt(sink, budget))
+            while attempt.overflow:
+                trimmer.shorten(measured=attempt.overflow, budget=budget)
+                attempt = self._attempt(trimmer.messages, prompt.sampling, slot, _Attempt(sink, budget))
+            return attempt.outcome(trimmed=trimmer.dropped)
+        finally:
+            self._book.give_back(slot, trimmer.messages)
+
+    def _attempt(self, messages: Messages, sampling: Sampling, slot: int, attempt: _Attempt) -> _Attempt:
+        try:
+            self._server.handle_chat_completions(_body(messages, sampling, slot), attempt.receive)
+        except (ValueError, RuntimeError):
+            # The text of the library's error quotes the request: it must go no further.
+            raise EngineError from None
+        return attempt
+
+
+class _Attempt:
+    """Collect what the engine says about one request, and answer it whether to stop."""
+
+    def __init__(self, sink: Sink, budget: int) -> None:
+        self._sink = sink
+        self._budget = budget
+        self._reason = ""
+        self._cancelled = False
+        self._prompt_tokens = 0
+        self._cached_tokens = 0
+        self._pieces = 0
+        self._completion_tokens: int | None = None
+        self._pace = 0.0
+        self.overflow = 0
+
+    def receive(self, chunk: dict[str, Any]) -> bool:
+        """Take a chunk. Return True to end the request."""
+        if "error" in chunk:
+            self.overflow = int(chunk["error"].get("n_prompt_tokens", 0))
+            return True
+        if "prompt_progress" in chunk:
+            return self._progress(chunk["prompt_progress"])
+        for choice in chunk.get("choices", ()):
+            self._reason = choice.get("finish_reason") or ""
+            if text := choice["delta"].get("content"):
+                self._pieces += 1
+                self._sink.text(text)
+        if "usage" in chunk:
+            self._completion_tokens = int(chunk["usage"]["completion_tokens"])
+            self._pace = float(chunk.get("timings", {}).get("predicted_per_second", 0.0))
+        self._cancelled = self._sink.wait_cancelled(0)
+        return self._cancelled
+
+    def outcome(self, *, trimmed: int) -> Outcome:
+        """Sum up. Raise EngineError if the engine ended without a reason."""
+        made = self._pieces if self._completion_tokens is None else self._completion_tokens
+        usage = Usage(self._prompt_tokens, made, self._cached_tokens, trimmed)
+        if self._reason:
+            reason: Literal["complete", "length"] = "length" if self._reason == "length" else "complete"
+            return Outcome(reason, usage, round(self._pace, 1))
+        if self._cancelled:
+            return Outcome("cancelled", usage)
+        raise EngineError
+
+    def _progress(self, progress: dict[str, Any]) -> bool:
+        total = int(progress["total"])
+        if total > self._budget:
+            self.overflow = total
+            return True
+        if not self._prompt_tokens:
+            self._prompt_tokens, self._cached_tokens = total, int(progress["cache"])
+        self._sink.progress(processed=int(progress["processed"]), total=total)
+        self._cancelled = self._sink.wait_cancelled(0)
+        return self._cancelled
+
+
+def memory_need(shape: Shape, *, tokens: int) -> int:
+    """Return the address space in bytes that a worker needs for such a model and so many tokens in all slots.
+
+    Twice the file, because it is mapped, and weights are copied where the processor wants another order.
+    """
+    return 2 * shape.file_bytes + tokens * shape.cache_bytes_per_token + _BASE_BYTES
+
+
+def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "max_tokens": sampling.max_new_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "repeat_penalty": sampling.repeat_penalty,
+        "stop": list(sampling.stop),
+        "id_slot": slot,
+        "cache_prompt": True,
+        "stream": True,
+        "return_progress": True,
+        "stream_options": {"include_usage": True},
+    }
+    if sampling.seed is not None:
+        body["seed"] = sampling.seed
+    return body
+
+
+def _load(spec: WorkerSpec) -> xllamacpp.Server:
+    """Load the model.
+
+    Its listener, which nobody needs, gets a socket in a private folder that is removed at once.
+    """
+    folder = tempfile.mkdtemp(prefix="engine-")
+    try:
+        return xllamacpp.Server(_parameters(spec, socket=f"{folder}/engine.sock"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parameters(spec: WorkerSpec, *, socket: str) -> xllamacpp.CommonParams:
+    # A core stays free for the web process: with every core busy, decoding slows down to a tenth.
+    threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    batch = max(min(_BATCH_PER_THREAD * threads, _MAX_BATCH), 2 * spec.slots)
+    params = xllamacpp.CommonParams()
+    params.model.path = spec.model_path
+    params.hostnames = [socket]
+    params.n_threads_http = 1
+    params.n_parallel = spec.slots
+    params.n_ctx = spec.slots * spec.context_tokens
+    params.n_batch = params.n_ubatch = batch
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.n_gpu_layers = 0
+    params.cache_ram_mib = 0  # The default keeps 8 GiB of old conversations.
+    params.verbosity = -1
+    params.endpoint_slots = params.ui = params.fit_params = params.cache_idle_slots = False
+    params.offline = True
+    # What a model writes is text to us, even where it looks like a tool call or a thought.
+    params.force_pure_content_parser = True
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
+    return params

@@ -1,0 +1,162 @@
+"""Admit turns, queue them fairly, run as many as the engine has slots, and pass its words on.
+
+The way in for the rest of the portal:
+
+    with pool.admit(tenant=..., person=...) as ticket:
+        async for event in pool.generate(ticket, prompt):
+            ...
+
+One pool owns one worker process. Everything runs in the event loop in which `start` was awaited: no
+threads, no polling, no task per turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from limits.storage import Storage
+
+from inference.admission import Admission, AdmissionLimits
+from inference.config import SCRIPTED_MODEL, PoolConfig
+from inference.engine import Event, Finished, Prompt
+from inference.errors import EngineUnavailable
+from inference.scheduler import Scheduler
+from inference.supervisor import State
+from inference.turn import Turn
+
+__all__ = ["SCRIPTED_MODEL", "AdmissionLimits", "InferencePool", "PoolConfig", "Ticket"]
+
+
+class Ticket:
+    """Be one person's place for one turn.
+
+    Use it in a `with` block: leaving it frees place and slot in any case.
+    """
+
+    def __init__(self, scheduler: Scheduler, admission: Admission, *, tenant: str, person: str) -> None:
+        self.tenant = tenant
+        self.person = person
+        self._scheduler = scheduler
+        self._admission = admission
+        self._turn: Turn | None = None
+        self._stopped = False
+        self._released = False
+
+    def stop(self) -> None:
+        """End the generation in whatever phase it is:
+
+        it yields Finished("stopped"). Only from the event loop.
+        """
+        self._stopped = True
+        if self._turn is not None:
+            self._scheduler.end(self._turn, "stopped")
+
+    def release(self) -> None:
+        """Free place and slot. Does nothing the second time."""
+        if self._released:
+            return
+        self._released = True
+        self._admission.give_back(tenant=self.tenant, person=self.person)
+        if self._turn is not None:
+            self._scheduler.abandon(self._turn)
+
+    def begin(self, prompt: Prompt) -> Turn:
+        """Put the one turn of this ticket into the queue. For the pool."""
+        if self._released or self._turn is not None:
+            raise RuntimeError("a ticket is good for one turn")
+        self._turn = self._scheduler.enqueue(self.tenant, prompt)
+        if self._stopped:
+            self._scheduler.end(self._turn, "stopped")
+        return self._turn
+
+    def __enter__(self) -> Ticket:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class InferencePool:
+    """Run prompts of many people on the slots of one worker process, which is restarted when it fails."""
+
+    def __init__(self, config: PoolConfig, *, rate_storage: Storage | None = None) -> None:
+        self.config = config
+        self._admission = Admission(config.limits, slots=config.slots, storage=rate_storage)
+        self._scheduler = Scheduler(config)
+
+    @property
+    def state(self) -> State:
+        """Return starting, ready, restarting, failed (slow retries go on) or closed."""
+        return self._scheduler.worker.state
+
+    @property
+    def last_error(self) -> str:
+        """Return why the worker was lost last, "" if it never was. Safe to show to an operator."""
+        return self._scheduler.worker.last_error
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Return the worker's process id, None while there is none."""
+        return self._scheduler.worker.pid
+
+    @property
+    def running(self) -> int:
+        """Return how many slots are taken, those included whose end the engine has not confirmed yet."""
+        return len(self._scheduler.running)
+
+    @property
+    def queued(self) -> int:
+        """Return how many turns wait for a slot."""
+        return len(self._scheduler.queue)
+
+    async def start(self) -> None:
+        """Start the worker; return while it loads. Only once."""
+        await self._scheduler.worker.start()
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Return when the model is loaded. Raise EngineUnavailable if that fails or takes longer."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.state not in {"ready", "failed", "closed"}:
+                    await self._scheduler.worker.changed.wait()
+        except TimeoutError:
+            raise EngineUnavailable from None
+        if self.state != "ready":
+            raise EngineUnavailable
+
+    async def close(self) -> None:
+        """End the worker and every turn (with EngineUnavailable); return when no process is left."""
+        await self._scheduler.worker.close()
+
+    def admit(self, *, tenant: str, person: str) -> Ticket:
+        """Give this person a place for one turn.
+
+        Raise RateLimited, Busy, QueueFull or EngineUnavailable, with `retry_after_ms` unless the pool is
+        closed.
+        """
+        self._scheduler.require_engine()
+        turn_ms = round(self._scheduler.pace.mean_s * 1000)
+        place_ms = self._scheduler.next_wait_ms()
+        self._admission.take(tenant=tenant, person=person, turn_ms=turn_ms, place_ms=place_ms)
+        return Ticket(self._scheduler, self._admission, tenant=tenant, person=person)
+
+    async def generate(self, ticket: Ticket, prompt: Prompt) -> AsyncIterator[Event]:
+        """Answer the prompt: Queued* Started Piece* Finished; without Started where it was stopped before.
+
+        Raise QueueTimeout, PromptTooLong, EngineUnavailable or EngineFailed (the worker broke in
+        mid-answer). A consumer that goes away ends the generation. A ticket that was used or released
+        raises RuntimeError.
+        """
+        turn = ticket.begin(prompt)
+        try:
+            finished = False
+            while not finished:
+                event = await turn.mailbox.get()
+                finished = isinstance(event, Finished)
+                yield event
+        finally:
+            self._scheduler.abandon(turn)

@@ -1,0 +1,128 @@
+"""Start a worker process and talk to it from the event loop, without a thread or a task per message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from inference.engine import WorkerSpec
+from inference.wire import (
+    MAX_FROM_WORKER,
+    FromWorker,
+    LineSplitter,
+    Open,
+    ToWorker,
+    WireError,
+    decode_from_worker,
+    encode_to_worker,
+)
+
+_ROOT = Path(__file__).resolve().parent.parent
+_STDIN = 0
+
+# How long a worker may take to leave once its input is closed, in seconds, before it is killed.
+CLOSE_GRACE_S = 1.0
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the whole environment of a worker: nothing of ours, so no secret can be in it.
+
+    OMP_WAIT_POLICY: with the default, threads that spin while they wait slow decoding to a tenth as soon as
+    any other process is busy. MALLOC_ARENA_MAX: each arena reserves 64 MiB of the address space that we
+    limit.
+    """
+    return {
+        "LC_ALL": "C.UTF-8",
+        "MALLOC_ARENA_MAX": "2",
+        "OMP_WAIT_POLICY": "passive",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONPATH": str(_ROOT),
+    }
+
+
+class WorkerProcess(asyncio.SubprocessProtocol):
+    """Be one worker: send it messages, get its messages by a callback, know when and why it has gone."""
+
+    _transport: asyncio.SubprocessTransport
+
+    def __init__(self, on_message: Callable[[FromWorker], None]) -> None:
+        self._on_message = on_message
+        self._splitter = LineSplitter(MAX_FROM_WORKER)
+        self._killed_for = ""
+        self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._transport.get_pid()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport, as asyncio hands it over."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
+        """Hand on what the worker says; kill it if that is no message."""
+        try:
+            for line in self._splitter.feed(data):
+                if not self._killed_for:
+                    self._on_message(decode_from_worker(line))
+        except WireError:
+            self.kill("the worker broke the protocol")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell who waits that the worker has gone, after the last of what it had said has been heard."""
+        if not self.gone.done():
+            self.gone.set_result(self._killed_for or "the worker ended unexpectedly")
+
+    def send(self, message: ToWorker) -> None:
+        """Send a message; nothing happens if the worker has gone. Raise WireError if it is too large."""
+        line = encode_to_worker(message)
+        pipe = cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(_STDIN))
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(line)
+
+    def kill(self, reason: str) -> None:
+        """End the process at once. The reason must be safe to show."""
+        self._killed_for = self._killed_for or reason
+        if not self.gone.done():
+            with contextlib.suppress(ProcessLookupError):
+                self._transport.kill()
+
+    async def close(self) -> None:
+        """Let the worker leave, kill it if it does not; return when it is gone and its pipes are closed."""
+        pipe = self._transport.get_pipe_transport(_STDIN)
+        if pipe is not None:
+            pipe.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self.gone), CLOSE_GRACE_S)
+        except TimeoutError:
+            self.kill("the worker did not leave")
+            await self.gone
+        finally:
+            self._transport.close()
+
+
+async def start_worker(spec: WorkerSpec, on_message: Callable[[FromWorker], None]) -> WorkerProcess:
+    """Start a worker and tell it what to load. Raise OSError if no process can be made.
+
+    `-P` and the working directory keep the worker from importing whatever lies where the portal was started.
+    """
+    loop = asyncio.get_running_loop()
+    _, worker = await loop.subprocess_exec(
+        lambda: WorkerProcess(on_message),
+        *(sys.executable, "-P", "-m", "inference.worker", str(os.getpid())),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=worker_environment(),
+        cwd="/",
+        close_fds=True,
+    )
+    worker.send(Open(spec))
+    return worker

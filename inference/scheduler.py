@@ -1,0 +1,196 @@
+"""Bring turns from the queue onto the worker's slots and through to their end.
+
+A slot counts as free only when the engine has confirmed the end of its turn, or when the worker is gone.
+What the person sees does not wait for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+from inference.config import PoolConfig
+from inference.engine import FinishReason, OverlongPrompt, Prompt
+from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong, QueueTimeout
+from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
+from inference.queueing import FairQueue, Pace
+from inference.supervisor import SLOW_RETRY_S, Callbacks, Supervisor
+from inference.turn import Turn
+from inference.wire import Cancel, Ended, FromWorker, Progress, Refused, Run, Text
+
+# A person who stops sees it at once: after this time in seconds we no longer wait for the engine's own
+# figures.
+STOP_GRACE_S = 0.15
+# Bytes of a conversation that a worker is given at most: below the limit of the wire, however they are
+# escaped.
+MAX_PROMPT_BYTES = 600_000
+# A worker that says more than any tokenizer can is broken. The longest tokens are runs of spaces.
+MAX_CHARACTERS_PER_TOKEN = 1024
+
+
+class Scheduler:
+    """Own the worker, the queue and the turns that run.
+
+    Everything here happens in one event loop, in plain calls.
+    """
+
+    def __init__(self, config: PoolConfig) -> None:
+        self._config = config
+        self._numbers = itertools.count(1)
+        self.queue: FairQueue[Turn] = FairQueue()
+        self.running: dict[int, Turn] = {}
+        self.pace = Pace()
+        self.worker = Supervisor(
+            config.worker_spec,
+            Callbacks(self._receive, self._dispatch, self._fail_running, self._fail_waiting),
+        )
+
+    def next_wait_ms(self) -> int:
+        """Estimate how long one would wait who came now, in milliseconds."""
+        return self._waits_ms(len(self.queue) + 1)[-1]
+
+    def enqueue(self, tenant: str, prompt: Prompt) -> Turn:
+        """Put a new turn into the queue, or onto a slot if one is free.
+
+        Raise PromptTooLong or EngineUnavailable.
+        """
+        self.require_engine()
+        fitting = self._fit(prompt)
+        trimmed = len(prompt.messages) - len(fitting.messages)
+        turn = Turn(next(self._numbers), tenant, fitting, now=_now(), trimmed=trimmed)
+        self.queue.push(turn)
+        self._later(self._config.limits.queue_timeout_s, self._give_up, turn)
+        self._dispatch()
+        return turn
+
+    def end(self, turn: Turn, verdict: FinishReason) -> None:
+        """End a turn for that reason, in whatever phase it is."""
+        if turn.phase == "waiting":
+            self.queue.remove(turn)
+            turn.verdict = verdict
+            turn.finish(_now())
+            self._tell_places()
+        elif turn.phase == "running" and turn.verdict is None:
+            turn.verdict = verdict
+            self.worker.send(Cancel(turn.number))
+            self._later(STOP_GRACE_S, self._finish_unconfirmed, turn)
+
+    def abandon(self, turn: Turn) -> None:
+        """End a turn that nobody reads any more. Does nothing to one that is over."""
+        self.end(turn, "stopped")
+        if turn.number in self.running:
+            self._finish_unconfirmed(turn)
+
+    def require_engine(self) -> None:
+        """Raise EngineUnavailable if there is no engine to wait for."""
+        if self.worker.state == "closed":
+            raise EngineUnavailable
+        if self.worker.state == "failed":
+            raise EngineUnavailable(retry_after_ms=round(SLOW_RETRY_S * 1000))
+
+    def _fit(self, prompt: Prompt) -> Prompt:
+        """Cap the tokens asked for, and drop history that cannot fit by its sheer bytes."""
+        context = self._config.model.context_tokens
+        budget = min(MAX_PROMPT_BYTES, context * MAX_BYTES_PER_TOKEN)
+        trimmer = Trimmer(prompt.messages, stride=context)
+        try:
+            while (size := trimmer.size) > budget:
+                trimmer.shorten(measured=size, budget=budget)
+        except OverlongPrompt:
+            raise PromptTooLong from None
+        limit = min(prompt.sampling.max_new_tokens, self._config.max_new_tokens)
+        return Prompt(trimmer.messages, replace(prompt.sampling, max_new_tokens=limit))
+
+    def _dispatch(self) -> None:
+        """Start whoever is next while a slot is free, and tell the others their place."""
+        while self.worker.state == "ready" and self.queue and len(self.running) < self._config.slots:
+            turn = self.queue.pop()
+            if not self.running:
+                self.worker.expect_life(within_s=self._config.hang_s)
+            self.running[turn.number] = turn
+            self.worker.send(Run(turn.number, turn.prompt))
+            turn.begin(_now())
+            self._later(self._config.wall_time_s, self._time_out, turn)
+        self._tell_places()
+
+    def _tell_places(self) -> None:
+        for position, (turn, eta_ms) in enumerate(
+            zip(self.queue, self._waits_ms(len(self.queue)), strict=True), 1
+        ):
+            turn.place(position, eta_ms)
+
+    def _waits_ms(self, waiting: int) -> list[int]:
+        now = _now()
+        ran = [now - turn.started_at for turn in self.running.values()]
+        return self.pace.waits_ms(running_s=ran, slots=self._config.slots, waiting=waiting)
+
+    def _receive(self, message: FromWorker) -> None:
+        """Act on what the worker says about a turn. It must be one that runs."""
+        turn = self.running.get(getattr(message, "turn", 0))
+        match message:
+            case Text(_, text) if turn:
+                turn.text(text, _now())
+                if turn.characters > turn.prompt.sampling.max_new_tokens * MAX_CHARACTERS_PER_TOKEN:
+                    self.worker.kill("the worker broke the protocol")
+            case Progress(_, _, total) if turn:
+                turn.progress(total)
+            case Ended(_, outcome) if turn:
+                self.worker.prove()
+                turn.finish(_now(), outcome)
+                self._free(turn)
+            case Refused(_, code) if turn:
+                turn.fail(PromptTooLong() if code == "too_long" else EngineFailed())
+                self._free(turn)
+            case _:
+                self.worker.kill("the worker broke the protocol")
+
+    def _free(self, turn: Turn) -> None:
+        del self.running[turn.number]
+        turn.set_timer(None)
+        self.pace.note(_now() - turn.started_at)
+        if not self.running:
+            self.worker.expect_life(within_s=None)
+        self._dispatch()
+
+    def _fail_running(self) -> None:
+        """End those that were on the worker which is gone."""
+        closed = self.worker.state == "closed"
+        for turn in self.running.values():
+            turn.fail(EngineUnavailable() if closed else EngineFailed())
+            turn.set_timer(None)
+        self.running.clear()
+        self._tell_places()
+
+    def _fail_waiting(self) -> None:
+        """End those that wait for an engine which does not come."""
+        while self.queue:
+            self.queue.pop().fail(EngineUnavailable())
+
+    def _later(self, seconds: float, act: Callable[[Turn], None], turn: Turn) -> None:
+        turn.set_timer(asyncio.get_running_loop().call_later(seconds, act, turn))
+
+    def _give_up(self, turn: Turn) -> None:
+        self.queue.remove(turn)
+        turn.fail(QueueTimeout(retry_after_ms=self.next_wait_ms()))
+        self._tell_places()
+
+    def _time_out(self, turn: Turn) -> None:
+        self.end(turn, "timeout")
+
+    def _finish_unconfirmed(self, turn: Turn) -> None:
+        """Give the person the end now.
+
+        An engine that does not confirm for long has lost the slot: restart it.
+        """
+        turn.finish(_now())
+        self._later(self._config.hang_s, self._lose_slot, turn)
+
+    def _lose_slot(self, turn: Turn) -> None:
+        if turn.number in self.running:
+            self.worker.kill("the worker did not end a turn")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

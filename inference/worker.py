@@ -1,0 +1,153 @@
+"""Run one engine in a child process: `python -m inference.worker <parent pid>`.
+
+`inference.process` speaks to it. It reads messages from standard input, writes messages to standard output
+(`inference.wire`), and leaves when the input ends. A line that is no message ends it as well: the pool is the only one that may write there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from inference import confinement
+from inference.engine import Engine, EngineError, LoadError, OverlongPrompt, Prompt, WorkerSpec
+from inference.engines import load_engine
+from inference.prompt import neutralise
+from inference.wire import (
+    MAX_TO_WORKER,
+    Broken,
+    Cancel,
+    Ended,
+    FromWorker,
+    LineSplitter,
+    Open,
+    Progress,
+    Ready,
+    Refused,
+    Run,
+    Text,
+    ToWorker,
+    WireError,
+    decode_to_worker,
+    encode_from_worker,
+)
+
+# Characters. JSON takes at most 12 bytes for one.
+_MAX_PIECE = 4096
+
+
+class Outlet:
+    """Write messages to the pool, each in one piece, from any thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, message: FromWorker) -> None:
+        """Write the message; end the process if nobody reads any more."""
+        line = memoryview(encode_from_worker(message))
+        try:
+            with self._lock:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+        except OSError:
+            os._exit(0)
+
+
+class Running:
+    """Be the sink of one generation: pass its text on, and its cancellation in."""
+
+    def __init__(self, turn: int, outlet: Outlet) -> None:
+        self._turn = turn
+        self._outlet = outlet
+        self._cancelled = threading.Event()
+
+    def progress(self, *, processed: int, total: int) -> None:
+        """Pass on how far the prompt is."""
+        self._outlet.send(Progress(self._turn, processed, total))
+
+    def text(self, piece: str) -> None:
+        """Pass on text, cut so that a message stays far below the limit of the wire."""
+        for start in range(0, len(piece), _MAX_PIECE):
+            self._outlet.send(Text(self._turn, piece[start : start + _MAX_PIECE]))
+
+    def wait_cancelled(self, seconds: float) -> bool:
+        """Say whether the pool has cancelled this generation, waiting at most that long for it."""
+        return self._cancelled.wait(seconds) if seconds > 0 else self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """End the generation as soon as the engine looks."""
+        self._cancelled.set()
+
+
+class Worker:
+    """Dispatch messages to an engine, each generation in a thread of its own."""
+
+    def __init__(self, engine: Engine, spec: WorkerSpec, outlet: Outlet) -> None:
+        self._engine = engine
+        self._outlet = outlet
+        self._threads = ThreadPoolExecutor(spec.slots, thread_name_prefix="turn")
+        self._running: dict[int, Running] = {}
+
+    def handle(self, message: ToWorker) -> None:
+        """Act on a message. Raise WireError for one that has no place now."""
+        match message:
+            case Run(turn, prompt):
+                running = self._running[turn] = Running(turn, self._outlet)
+                self._threads.submit(self._run, turn, prompt, running)
+            case Cancel(turn):
+                # The generation may have ended while the message was on its way.
+                if running_now := self._running.get(turn):
+                    running_now.cancel()
+            case Open():
+                raise WireError("already open")
+
+    def _run(self, turn: int, prompt: Prompt, running: Running) -> None:
+        last: FromWorker = Refused(turn, "engine_error")
+        try:
+            last = Ended(turn, self._engine.generate(neutralise(prompt), running))
+        except OverlongPrompt:
+            last = Refused(turn, "too_long")
+        except EngineError:
+            pass
+        finally:
+            del self._running[turn]
+            self._outlet.send(last)
+
+
+def _serve(inward: int, outlet: Outlet) -> None:
+    splitter = LineSplitter(MAX_TO_WORKER)
+    worker: Worker | None = None
+    while data := os.read(inward, 1 << 16):
+        for line in splitter.feed(data):
+            message = decode_to_worker(line)
+            if worker is not None:
+                worker.handle(message)
+            elif isinstance(message, Open):
+                worker = Worker(load_engine(message.spec), message.spec, outlet)
+                outlet.send(Ready())
+            else:
+                raise WireError("not open yet")
+
+
+def main() -> None:
+    """Serve until the pool closes the pipe. Ends without clean-up: nothing here is worth waiting for."""
+    inward, outward = confinement.take_pipes()
+    confinement.bind_to_parent(int(sys.argv[1]))
+    confinement.forbid_core_dumps()
+    outlet = Outlet(outward)
+    status = 0
+    try:
+        _serve(inward, outlet)
+    except LoadError as error:
+        outlet.send(Broken(error.code))
+    except (WireError, MemoryError):
+        status = 1
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Decide what may be asked and what may be answered, before anybody sees it."""

@@ -1,0 +1,78 @@
+"""Serve the portal with daphne, and stop it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.conf import settings
+from twisted.internet import defer, reactor
+
+from chat.runtime import runtime
+from inference.errors import EngineUnavailable
+from qwenportal.asgi import application
+
+MAX_MESSAGE_BYTES = 2 << 20
+MODEL_TIMEOUT_S = 120
+
+
+class ServerError(RuntimeError):
+    """The server cannot serve; the text says why."""
+
+
+class PortalServer(Server):  # type: ignore[misc]
+    """daphne's server, which says in one line why it cannot listen."""
+
+    failure = ""
+
+    def listen_error(self, failure: Any) -> None:
+        """Remember the reason and stop."""
+        self.failure = failure.getErrorMessage()
+        self.stop()
+
+
+def serve(*, say: Callable[[str], object]) -> None:
+    """Serve until SIGINT or SIGTERM; then end the turns, store them and end the worker.
+
+    `say` gets lines for the terminal. Raises ServerError when the address cannot be listened on.
+    """
+    portal = settings.PORTAL
+    server = PortalServer(
+        application,
+        endpoints=build_endpoint_description_strings(host=portal.host, port=portal.port),
+        server_name="",
+        ping_interval=20,
+        ping_timeout=30,
+        websocket_max_message_size=MAX_MESSAGE_BYTES,
+        websocket_max_frame_size=MAX_MESSAGE_BYTES,
+        application_close_timeout=5,
+        verbosity=1,
+    )
+    reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(say)))
+    reactor.addSystemEventTrigger("before", "shutdown", _close)
+    server.run()
+    if server.failure:
+        raise ServerError(f"cannot listen on {portal.host}:{portal.port}: {server.failure}")
+
+
+def _close() -> Any:
+    return defer.Deferred.fromFuture(asyncio.ensure_future(runtime().close()))
+
+
+async def _announce(say: Callable[[str], object]) -> None:
+    say(f"Serving {settings.PORTAL.origins[0]}  (Ctrl-C stops)")
+    process = runtime()
+    await process.wait_started()
+    reason = process.reason
+    if process.pool is not None:
+        try:
+            await process.pool.wait_ready(MODEL_TIMEOUT_S)
+        except EngineUnavailable:
+            reason = process.pool.last_error
+    if reason:
+        say(f"The model is not available: {reason}. People can sign in and read; they cannot ask.")
+    else:
+        say(f"Model ready: {process.model.name} {process.model.parameters}")

@@ -1,0 +1,1 @@
+"""Know which model files the portal may run, and that they are what they say."""

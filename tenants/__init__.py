@@ -1,0 +1,1 @@
+"""Organisations that share the installation, and the scope that keeps them apart."""

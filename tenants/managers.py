@@ -1,0 +1,93 @@
+"""Give models a manager that sees one tenant, and nothing at all without one.
+
+Building a query outside a scope is allowed (Django does so while it imports); running, refining or writing through it
+raises. A plain filter in `get_queryset` would not do: it leaks in async iteration and through cloned queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NoReturn, TypeVar
+
+from django.db import models
+from django.db.models import sql
+
+from tenants.scope import TenantScopeMissing, scoped_tenant_id
+
+M = TypeVar("M", bound=models.Model)
+
+
+class DeniedQuery(sql.Query):
+    """A query built outside a tenant scope; every way of using it raises TenantScopeMissing."""
+
+    def _deny(self) -> NoReturn:
+        label = self.model._meta.label if self.model else "query"
+        raise TenantScopeMissing(f"{label} was queried outside a tenant scope")
+
+    def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to become SQL."""
+        self._deny()
+
+    def chain(self, klass: Any = None) -> Any:
+        """Stay denied when cloned; refuse to turn into an update, delete or aggregate."""
+        return self._deny() if klass is not None else super().chain()
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to become another query's subquery."""
+        self._deny()
+
+
+class ScopedQuerySet(models.QuerySet[M]):
+    """A query set whose bulk writes check the tenant of every row."""
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """Insert rows of the scope's tenant only."""
+        rows = list(objs)
+        for row in rows:
+            check_tenant(row)
+        return super().bulk_create(rows, *args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        """Change rows, never their tenant."""
+        if {"tenant", "tenant_id"} & kwargs.keys():
+            raise TenantScopeMissing(f"{self.model._meta.label} cannot move to another tenant")
+        return super().update(**kwargs)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def raw(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse raw SQL, which no scope can narrow."""
+        raise TenantScopeMissing(f"{self.model._meta.label} cannot be queried with raw SQL")
+
+    def _raw_delete(self, using: str | None) -> int:
+        if isinstance(self.query, DeniedQuery):
+            self.query._deny()
+        return super()._raw_delete(using)  # type: ignore[misc,no-any-return]
+
+    _raw_delete.alters_data = True  # type: ignore[attr-defined]
+
+
+class ScopedManager(models.Manager[M]):
+    """The only manager of a tenant's data: rows of the scope's tenant, or an exception."""
+
+    def get_queryset(self) -> ScopedQuerySet[M]:
+        """Return the scope's rows; outside a scope a query set that raises when used."""
+        tenant_id = scoped_tenant_id()
+        if tenant_id is None:
+            return ScopedQuerySet(self.model, query=DeniedQuery(self.model), using=self._db)
+        return ScopedQuerySet(self.model, using=self._db).filter(tenant_id=tenant_id)
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """Insert rows of the scope's tenant only."""
+        return self.get_queryset().bulk_create(objs, *args, **kwargs)
+
+    def raw(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse raw SQL."""
+        self.get_queryset().raw()
+
+
+def check_tenant(row: models.Model) -> None:
+    """Raise TenantScopeMissing unless `row` belongs to the scope's tenant."""
+    tenant_id = scoped_tenant_id()
+    if tenant_id is None or getattr(row, "tenant_id", None) != tenant_id:
+        raise TenantScopeMissing(f"{row._meta.label} was written outside the scope of its tenant")

@@ -1,0 +1,24 @@
+"""Change organisations."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from audit.services import record_event
+from tenants.models import Tenant
+
+
+@transaction.atomic
+def create_tenant(*, code: str, name: str) -> Tenant:
+    """Create an organisation and record it. Raises ValidationError for a malformed or taken code."""
+    tenant = Tenant(code=code, name=name)
+    tenant.full_clean()
+    tenant.save(force_insert=True)
+    record_event(
+        action="tenant.create",
+        tenant_id=tenant.id,
+        actor=None,
+        object_type="tenant",
+        object_id=str(tenant.id),
+    )
+    return tenant

@@ -1,0 +1,1 @@
+"""What the keys and the sealed fields promise."""

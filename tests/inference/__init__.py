@@ -1,0 +1,1 @@
+"""Prove what the pool, its worker process and its engines promise."""
