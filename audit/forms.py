@@ -28,18 +28,24 @@ def action_choices() -> list[tuple[str, Any]]:
     return [("", _("All actions")), *families.items()]
 
 
+def _select() -> forms.Select:
+    return forms.Select(attrs={"class": "input"})
+
+
 class FilterForm(forms.Form):
     """Times are in the portal's time zone; `before` and `after` are places in the chain."""
 
     since = forms.DateTimeField(label=_("From"), required=False, input_formats=TIME_FORMATS)
     until = forms.DateTimeField(label=_("Until"), required=False, input_formats=TIME_FORMATS)
-    action = forms.ChoiceField(label=_("Action"), required=False, choices=action_choices)
-    status = forms.ChoiceField(label=_("Status"), required=False)
+    action = forms.ChoiceField(label=_("Action"), required=False, choices=action_choices, widget=_select())
+    status = forms.ChoiceField(label=_("Status"), required=False, widget=_select())
     actor = forms.CharField(
         label=_("Person"),
         required=False,
         max_length=24,
-        validators=[RegexValidator(r"^(u_[0-9a-f]{0,16}|system)$", _("Write the pseudonym or its beginning: u_3fa8"))],
+        validators=[
+            RegexValidator(r"^(u_[0-9a-f]{0,16}|system)$", _("Write the pseudonym or its beginning: u_3fa8"))
+        ],
     )
     before = forms.IntegerField(required=False, min_value=1, max_value=HIGHEST_SEQ, widget=forms.HiddenInput)
     after = forms.IntegerField(required=False, min_value=0, max_value=HIGHEST_SEQ, widget=forms.HiddenInput)
@@ -51,7 +57,12 @@ class FilterForm(forms.Form):
                 attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"
             )
         status = cast(forms.ChoiceField, self.fields["status"])
-        status.choices = [("", _("All statuses")), ("ok", _("Done (below 400)")), ("4xx", "4xx"), ("5xx", "5xx")]
+        status.choices = [
+            ("", _("All statuses")),
+            ("ok", _("Done (below 400)")),
+            ("4xx", "4xx"),
+            ("5xx", "5xx"),
+        ]
         status.choices += self._exact_status()
 
     def clean(self) -> dict[str, Any]:

@@ -17,8 +17,8 @@ STATUS_RANGES = {"ok": (100, 399), "4xx": (400, 499), "5xx": (500, 599)}
 class EventFilter:
     """What to look for. Times are UTC in microseconds, from `since_us` and before `until_us`.
 
-    `action` is a name or a whole family (`chat.*`), `status` a number or one of STATUS_RANGES, `actor` the beginning
-    of a pseudonym.
+    `action` is a name or a whole family (`chat.*`), `status` a number or one of STATUS_RANGES, `actor` the
+    beginning of a pseudonym.
     """
 
     since_us: int | None = None

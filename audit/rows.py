@@ -17,7 +17,10 @@ SHORT_ID = 8
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One row of the list, or the drawer. `object_label` is short; `object_id` is whole."""
+    """One row of the list, or the drawer.
+
+    `object_label` is short, `object_id` whole, `outcome` for people.
+    """
 
     seq: int
     at: datetime
@@ -28,7 +31,6 @@ class EventRow:
     object_type: str
     object_id: str
     outcome: str
-    outcome_label: str
     status: int
     tone: Tone
     duration_ms: int | None
@@ -43,6 +45,30 @@ class EventRow:
     is_broken: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What the page says of the chain; `ok` is None where this process has not verified it yet."""
+
+    ok: bool | None
+    count: int = 0
+    first_bad_seq: int | None = None
+    reason: str = ""
+    checked_at: datetime | None = None
+
+
+def banner(verification: Verification | None) -> Banner:
+    """Return a verification as the page shows it."""
+    if verification is None:
+        return Banner(ok=None)
+    return Banner(
+        ok=verification.ok,
+        count=verification.count,
+        first_bad_seq=verification.first_bad_seq,
+        reason=str(verification.reason.label),
+        checked_at=verification.checked_at,
+    )
+
+
 def event_row(event: AuditEvent, *, verification: Verification | None) -> EventRow:
     """Return an event as a row; it is marked broken where the verification found its first fault."""
     return EventRow(
@@ -54,8 +80,7 @@ def event_row(event: AuditEvent, *, verification: Verification | None) -> EventR
         object_label=_object_label(event),
         object_type=event.object_type,
         object_id=event.object_id,
-        outcome=event.outcome,
-        outcome_label=event.get_outcome_display(),
+        outcome=event.get_outcome_display(),
         status=event.status,
         tone=tone_of(event.action, event.status),
         duration_ms=event.duration_ms,

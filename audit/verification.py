@@ -1,8 +1,9 @@
 """Verify chains: recompute every hash from the stored rows and compare what is there with what must be.
 
-Runs in constant memory while others write: the head is read before and after, and writers move it together with each
-event. What it notices: a changed, removed, swapped, inserted or moved row, a cut tail, a lost head. What it cannot
-notice alone: a chain that was cut and whose head was set back to match, by somebody who dropped the triggers.
+Runs in constant memory while others write: the head is read before and after, and writers move it together
+with each event. What it notices: a changed, removed, swapped, inserted or moved row, a cut tail, a lost head.
+What it cannot notice alone: a chain that was cut and whose head was set back to match, by somebody who
+dropped the triggers.
 """
 
 from __future__ import annotations

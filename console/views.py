@@ -1,4 +1,144 @@
-"""Placeholder"""
-def dashboard(r): ...
-def policy(r): ...
-def installation(r): ...
+"""Show the console's screens: statistics, rules, installation. None of them reads a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext, ngettext
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from accounts.permissions import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
+from chat.runtime import runtime
+from common.access import require_permission
+from console.health import installation_checks
+from console.statistics import Day, last_days, refusals_today, rule_hits_today
+from policy.ruleset import PolicyRule
+from policy.services import active_rules
+from tenants.models import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One figure of the dashboard's top row."""
+
+    label: str
+    value: str
+    unit: str = ""
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule at one stage, as the security officer reads it."""
+
+    code: str
+    title: str
+    kind: str | Promise
+    stage: str | Promise
+    action: str
+    is_enabled: bool
+    hits_today: int
+
+
+@require_safe
+@require_permission(CONSOLE_VIEW)
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show how the organisation uses the portal."""
+    tenant_id = _tenant_id(request)
+    days = last_days(tenant_id)
+    context = {"kpis": _kpis(days[0]), "days": days, "recent_refusals": refusals_today(tenant_id)}
+    return render(request, "console/dashboard.html", context)
+
+
+@require_safe
+@require_permission(POLICY_VIEW)
+def policy(request: HttpRequest) -> HttpResponse:
+    """Show the rules in force, read-only."""
+    rules, hits = active_rules(), rule_hits_today(_tenant_id(request))
+    rows = [row for rule in rules.rules for row in _rows(rule, hits=hits[rule.code])]
+    return render(request, "console/policy.html", {"ruleset": {"version": rules.version, "rules": rows}})
+
+
+@require_safe
+@require_permission(INSTALLATION_VIEW)
+def installation(request: HttpRequest) -> HttpResponse:
+    """Show organisations, model and engine."""
+    process = runtime()
+    counts = dict(User.objects.order_by().values_list("tenant").annotate(count=Count("pk")))
+    tenants = [
+        {
+            "code": tenant.code,
+            "name": tenant.name,
+            "accounts": counts.get(tenant.id, 0),
+            "is_active": tenant.is_active,
+        }
+        for tenant in Tenant.objects.all()
+    ]
+    pool = {
+        "state": process.state,
+        "running": process.pool.running if process.pool else 0,
+        "queued": process.pool.queued if process.pool else 0,
+        "slots": process.pool.config.slots if process.pool else 0,
+    }
+    artifact = process.artifact
+    model = artifact and {
+        "name": f"{artifact.name} {artifact.quantisation}",
+        "digest": artifact.sha256,
+        "context_tokens": process.model.context_tokens,
+        "size_bytes": artifact.size_bytes,
+        "licence": artifact.licence,
+        "source": artifact.source,
+        "is_starter": artifact.is_starter,
+    }
+    context = {"tenants": tenants, "model": model, "pool": pool, "checks": installation_checks(process)}
+    return render(request, "console/installation.html", context)
+
+
+def _tenant_id(request: HttpRequest) -> UUID:
+    return cast(UUID, cast(User, request.user).tenant_id)
+
+
+def _kpis(today: Day) -> list[Kpi]:
+    median = today.first_token_p50_ms
+    return [
+        Kpi(gettext("Requests today"), f"{today.requests:,}"),
+        Kpi(gettext("Members active today"), f"{today.members:,}"),
+        Kpi(
+            gettext("First token, median"),
+            "—" if median is None else f"{median / 1000:.1f}",
+            "" if median is None else gettext("s"),
+        ),
+        Kpi(
+            gettext("Refusals today"),
+            f"{today.refusals:,}",
+            note=ngettext("of %(count)d request", "of %(count)d requests", today.requests)
+            % {"count": today.requests},
+            tone="warn" if today.refusals else "",
+        ),
+    ]
+
+
+def _rows(rule: PolicyRule, *, hits: int) -> list[RuleRow]:
+    """Return a row per stage at which the rule acts."""
+    kinds = {"keywords": gettext("keywords"), "pattern": gettext("pattern")}
+    stages = {"input": gettext("messages"), "output": gettext("answers")}
+    return [
+        RuleRow(
+            code=rule.code,
+            title=rule.title_in(get_language() or ""),
+            kind=kinds[rule.kind],
+            stage=stages[stage],
+            action=action,
+            is_enabled=True,
+            hits_today=hits,
+        )
+        for stage, action in rule.actions.items()
+    ]

@@ -41,7 +41,7 @@ class Ticket:
         self._scheduler = scheduler
         self._admission = admission
         self._turn: Turn | None = None
-        self._stopped = False
+        self.is_stopped = False
         self._released = False
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Ticket:
 
         it yields Finished("stopped"). Only from the event loop.
         """
-        self._stopped = True
+        self.is_stopped = True
         if self._turn is not None:
             self._scheduler.end(self._turn, "stopped")
 
@@ -67,7 +67,7 @@ class Ticket:
         if self._released or self._turn is not None:
             raise RuntimeError("a ticket is good for one turn")
         self._turn = self._scheduler.enqueue(self.tenant, prompt)
-        if self._stopped:
+        if self.is_stopped:
             self._scheduler.end(self._turn, "stopped")
         return self._turn
 

@@ -13,7 +13,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("accounts.urls")),
     path("consent/", include("consent.urls")),
-    #AUDIT
+    path("audit/", include("audit.urls")),
     path("console/", include("console.urls")),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
     path("", include("chat.urls")),

@@ -69,7 +69,9 @@ function cancelEdit() {
 }
 
 function rewrite(held) {
-  composer.text = thread.release(held);
+  const { text, edit } = thread.release(held);
+  composer.text = text;
+  if (edit) composer.editing = true;
   composer.focus();
 }
 
@@ -163,11 +165,12 @@ function refused(frame) {
     location.assign(data.consent);
     return;
   }
-  const { text, mine, answer } = turn;
   const ended = turn;
+  const { text } = ended;
   end();
-  if (frame.code === "blocked" && mine) {
-    thread.hold(mine, answer, { text, message: frame.message, reason: frame.reason });
+  if (frame.code === "blocked" && ended.mine) {
+    ended.restore();
+    thread.hold(ended, { message: frame.message, reason: frame.reason });
     return;
   }
   giveBack(ended);
@@ -182,7 +185,8 @@ function error(frame) {
     else refused({ ...frame, turn: turn.id });
     return;
   }
-  composer.note("problem", { title: frame.message });
+  // A stop that comes a moment too late is no problem.
+  if (frame.code !== "unknown_turn") composer.note("problem", { title: frame.message });
 }
 
 // ── the connection
@@ -251,10 +255,10 @@ function open({ conversation: id, title }) {
   const heading = part("title");
   heading.textContent = temporary ? word("title.temporary") : title || word("title.new");
   document.getElementById("title").prepend(heading);
+  document.title = document.title.replace(/^.*(?= · )/, () => heading.textContent);
   if (temporary) return;
   side.add({ id, title: heading.textContent });
   history.replaceState(null, "", side.url("conversation", id));
-  document.title = document.title.replace(/^.*(?= · )/, () => heading.textContent);
   const more = document.getElementById("more");
   more.dataset.menuFor = id;
   more.hidden = false;

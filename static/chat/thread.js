@@ -147,7 +147,7 @@ export class Thread {
   }
 
   // An input rule: the passages it names are blacked out, and nothing was stored.
-  hold(mine, answer, { text, message, reason }) {
+  hold({ mine, answer, text, edit }, { message, reason }) {
     const bubble = mine.querySelector(".bubble");
     const spans = reason?.spans ?? [];
     bubble.dataset.state = "held";
@@ -158,14 +158,16 @@ export class Thread {
     held.querySelector("[data-rule-code]").textContent = reason?.code ?? "";
     held.querySelector("[data-rule-title]").textContent = reason?.title ?? "";
     this.#quiet(answer);
-    answer.replaceWith(held);
-    this.#held.set(held, { text, mine });
+    answer.remove();
+    this.#list.append(mine, held);
+    this.#held.set(held, { mine, text, edit });
   }
 
+  // Takes the held message off the page and returns what it was.
   release(held) {
-    const { text, mine } = this.#held.get(held);
-    this.remove(held, mine);
-    return text;
+    const was = this.#held.get(held);
+    this.remove(held, was.mine);
+    return was;
   }
 
   #showPlace(answer, queue, { position, etaMs }) {

@@ -16,7 +16,7 @@ from crypto.errors import KeyUnavailable
 from crypto.keyring import keyring
 from crypto.local_file import LocalFileProvider, create_key_file, read_key_file
 from crypto.models import DataKey
-from crypto.services import create_local_keys, create_tenant_keys, check_keys
+from crypto.services import check_keys, create_local_keys, create_tenant_keys
 from crypto.wrapping import WrappedKey
 
 
