@@ -92,7 +92,7 @@ def _locked_head(tenant_id: UUID) -> tuple[int, str]:
     On SQLite the write lock that every transaction takes at its begin stands for the row lock.
     """
     heads = AuditChain.objects.select_for_update().filter(pk=tenant_id).values_list("seq", "hash")
-    head = heads.first()
+    head = next(iter(heads), None)
     if head is None:
         AuditChain.objects.bulk_create([AuditChain(tenant_id=tenant_id)], ignore_conflicts=True)
         head = heads.get()

@@ -38,7 +38,9 @@ OBJECT_KINDS = {
 }
 _OBJECTS = {kind: re.compile(form, re.ASCII) for kind, form in OBJECT_KINDS.items()}
 _MODEL_DIGEST = re.compile(rf"({_DIGEST})?", re.ASCII)
-_POLICY_VERSION = re.compile(r"|(?=[^0-9]*[0-9])[A-Za-z0-9]{1,16}([._-][A-Za-z0-9]{1,16}){0,4}", re.ASCII)
+_POLICY_VERSION = re.compile(
+    r"|[0-9a-f]{12,64}|(?=[^0-9]*[0-9])[A-Za-z0-9]{1,16}([._-][A-Za-z0-9]{1,16}){0,4}", re.ASCII
+)
 HIGHEST_NUMBER = 2_147_483_647
 _IPV6_SITE_PREFIX = 48
 
@@ -61,7 +63,7 @@ def checked_digest(digest: str) -> str:
 
 
 def checked_version(version: str) -> str:
-    """Return a rule set's version, which must hold a digit, or the empty text."""
+    """Return a rule set's version, which a digest or something with a digit, or the empty text."""
     if not _POLICY_VERSION.fullmatch(version):
         raise ContentRefused("policy_version has not the form of a version")
     return version

@@ -79,6 +79,8 @@ def parse(token: str) -> Envelope:
         raw = base64.urlsafe_b64decode(match["box"])
     except binascii.Error:
         raise SealBroken from None
+    if base64.urlsafe_b64encode(raw).decode() != match["box"]:
+        raise SealBroken  # the last character has spare bits: only one spelling counts
     return Envelope(key_id=match["key"], nonce=raw[:NONCE_BYTES], box=raw[NONCE_BYTES:])
 
 

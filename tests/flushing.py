@@ -9,17 +9,17 @@ from django.test import TransactionTestCase
 
 from audit.guards import create_guards, drop_guards
 
-_flush = TransactionTestCase._fixture_teardown
+_flush: Any = vars(TransactionTestCase)["_fixture_teardown"]
 
 
 def lift_guards_while_flushing() -> None:
     """Take the guards away for the flush and put them back. Only tests can do this; safe to call twice."""
 
-    def flush(self: TransactionTestCase, *args: Any) -> None:
+    def flush(self: TransactionTestCase) -> None:
         drop_guards(connection)
         try:
-            _flush(self, *args)
+            _flush(self)
         finally:
             create_guards(connection)
 
-    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
+    setattr(TransactionTestCase, "_fixture_teardown", flush)  # noqa: B010 - private, so untyped

@@ -42,6 +42,7 @@ class PortalProcess:
             "PORTAL_RATE_PER_MINUTE": "1000",
             "QUICKSTART_PASSWORD": PASSWORD,
             "CI": "true",
+            "PYTHONFAULTHANDLER": "1",
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,8 +69,9 @@ class PortalProcess:
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():
-            assert self._process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(self.log.read_text())
             time.sleep(0.05)
         return self
 

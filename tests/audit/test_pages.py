@@ -34,7 +34,7 @@ def make_account(role: str, *, code: str = "demo") -> User:
 
 def signed_in(account: User) -> Client:
     client = Client()
-    client.force_login(account, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(account, backend="accounts.backends.PortalBackend")
     return client
 
 

@@ -149,6 +149,11 @@ def test_a_pseudonym_cannot_be_made_without_the_tenants_key(tenant_id: uuid.UUID
     assert before.startswith("u_")
 
 
+@pytest.mark.parametrize("version", ["", "1", "2026.11-2", "abcdefabcdef", "0" * 40])
+def test_versions_of_rule_sets_are_accepted(tenant_id: uuid.UUID, version: str) -> None:
+    assert record(tenant_id, policy_version=version).policy_version == version
+
+
 def test_the_portal_itself_is_called_system(tenant_id: uuid.UUID) -> None:
     assert record(tenant_id, actor=None).actor == "system"
 

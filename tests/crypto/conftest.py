@@ -62,5 +62,6 @@ def write_token(note: Note, token: str, column: str = "body") -> None:
         cursor.execute(f"UPDATE sealed_tests_note SET {column} = %s WHERE id = %s", [token, _key(note)])
 
 
-def _key(note: Note) -> object:
-    return note.pk if connection.vendor == "postgresql" else note.pk.hex
+def _key(note: Note) -> uuid.UUID | str:
+    key: uuid.UUID = note.pk
+    return key if connection.vendor == "postgresql" else key.hex

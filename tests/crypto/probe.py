@@ -49,6 +49,15 @@ def race(tenant_id: uuid.UUID) -> None:
     print(keyring.key_in_use(tenant_id, Usage.SEAL).key_id, flush=True)  # noqa: T201 - the probe's answer
 
 
-if __name__ == "__main__":
+def main(act: str, tenant_id: uuid.UUID) -> None:
     django.setup()
-    {"write": write, "race": race, "prepare": lambda _: prepare()}[sys.argv[1]](uuid.UUID(sys.argv[2]))
+    if act == "write":
+        write(tenant_id)
+    elif act == "race":
+        race(tenant_id)
+    else:
+        prepare()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], uuid.UUID(sys.argv[2]))

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from common.clock import now
+from crypto import keyring as keyring_module
 from crypto.errors import KeyDestroyed, KeyUnavailable, SealBroken
 from crypto.keyring import ExpiringCache, Keyring, keyring
 from crypto.models import DataKey, Usage
@@ -99,6 +100,15 @@ def test_a_retired_key_still_opens_what_it_sealed() -> None:
     keyring.forget()
     assert keyring.key_in_use(TENANT, Usage.SEAL).key_id != old.key_id
     assert keyring.key_by_id(old.key_id, TENANT).secret == old.secret
+
+
+@pytest.mark.django_db
+def test_whoever_loses_the_race_for_the_first_key_takes_the_winners(monkeypatch: pytest.MonkeyPatch) -> None:
+    winner = keyring.key_in_use(TENANT, Usage.SEAL)
+    look = keyring_module._row_in_use
+    answers = [None]
+    monkeypatch.setattr(keyring_module, "_row_in_use", lambda *at: answers.pop() if answers else look(*at))
+    assert Keyring().key_in_use(TENANT, Usage.SEAL).key_id == winner.key_id
 
 
 @pytest.mark.django_db(transaction=True)
