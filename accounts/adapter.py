@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext_lazy as _
 
+from accounts.backends import may_sign_in
+from accounts.models import User
 from accounts.permissions import LANDING_PAGES
 
 
@@ -17,6 +21,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "username_password_mismatch": _("Organisation, user name or password is not right."),
         "account_inactive": _("Organisation, user name or password is not right."),
     }
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Return the account, or None.
+
+        allauth hands out disabled accounts whose password was right, for a page that says so; here that page would
+        tell who has an account.
+        """
+        user: User | None = super().authenticate(request, **credentials)
+        return user if user is not None and may_sign_in(user) else None
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Accounts are given by the organisation."""

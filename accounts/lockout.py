@@ -18,6 +18,8 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import Max, Sum
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -65,13 +67,25 @@ def axes_client_str(*_args: object, **_kwargs: object) -> str:
 class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
     """Lock by account and address, and by account alone at a higher count."""
 
-    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
-        """Return whether an attempt must be refused without looking at the password."""
-        if super().is_locked(request, credentials):
-            return True
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """Return the failures that count against the limit: here, or a share of those from anywhere."""
         attempts = recent_attempts(request, credentials)
-        failures = attempts.aggregate(total=Sum("failures_since_start"))["total"] or 0
-        return bool(failures >= ANYWHERE_FACTOR * settings.PORTAL.login_attempts)
+        anywhere = attempts.aggregate(total=Sum("failures_since_start"))["total"] or 0
+        return max(int(super().get_failures(request, credentials)), anywhere // ANYWHERE_FACTOR)
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
+        """Count a failure, without what the browser says of itself."""
+        if request is not None:
+            request.axes_user_agent = request.axes_http_accept = ""  # type: ignore[attr-defined]
+        super().user_login_failed(sender, credentials, request, **kwargs)
+
+
+@receiver(pre_save, sender=AccessAttempt)
+def forget_what_was_sent(*, instance: AccessAttempt, **_: Any) -> None:
+    """Keep the count of an attempt and none of the fields that were sent: they are whatever the client wrote."""
+    instance.get_data = instance.post_data = ""
 
 
 def recent_attempts(request: HttpRequest, credentials: dict[str, Any] | None) -> Any:

@@ -15,7 +15,7 @@ from accounts.permissions import Role, permissions_of
 from common import clock
 from tenants.models import Tenant
 
-LOGIN_PATTERN = r"^[a-z0-9][a-z0-9._@+-]{0,63}$"
+LOGIN_PATTERN = r"^[a-z0-9][a-z0-9._@+-]{0,63}\Z"
 HANDLE_SEPARATOR = "/"
 
 

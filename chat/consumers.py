@@ -51,11 +51,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self._session = self._read_session()
         if self._session is None:
-            return await self.close(NOT_SIGNED_IN)
+            await self.close(NOT_SIGNED_IN)
+            return
         try:
             self._cleared = await aclear_session(self._session)
         except PortalError as error:
-            return await self._shut_out(error, frame_id=None)
+            await self._shut_out(error, frame_id=None)
+            return
+        runtime().sockets.add(self)
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
         await self._greet(self._cleared)
@@ -96,6 +99,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             task.cancel()
             runtime().turns.leave(follower.turn)
         self._followers.clear()
+        runtime().sockets.discard(self)
         for group in self._groups():
             await self.channel_layer.group_discard(group, self.channel_name)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID, uuid4
 
-from channels.db import database_sync_to_async
 from django.db import transaction
 
 from audit.services import record_event
@@ -20,6 +19,7 @@ from chat.requests import Person, TurnRequest
 from chat.turns import TurnEnded
 from common import clock
 from common.errors import BadRequest, NotFound
+from common.threads import in_database_thread
 from inference.engine import ChatMessage, ModelInfo
 from policy.services import ClearedPrompt
 from tenants.models import Tenant
@@ -305,7 +305,7 @@ def _record(opened: OpenedTurn, action: str, **details: object) -> None:
     )
 
 
-aread_past = database_sync_to_async(read_past)
-aopen_turn = database_sync_to_async(open_turn)
-adiscard_turn = database_sync_to_async(discard_turn)
-aclose_turn = database_sync_to_async(close_turn)
+aread_past = in_database_thread(read_past)
+aopen_turn = in_database_thread(open_turn)
+adiscard_turn = in_database_thread(discard_turn)
+aclose_turn = in_database_thread(close_turn)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, override
 
 from chat.turns import LiveTurn, TurnEnded, TurnStarted
 from common.errors import PortalError
+from inference.engine import Queued
 from policy.errors import PromptBlocked
 
 WINDOW = 64
@@ -55,24 +56,24 @@ class Follower:
 
     async def run(self) -> None:
         """Send the turn to its end. Raises StalledClient."""
-        turn, place, started = self.turn, None, False
+        turn = self.turn
+        place: Queued | None = None
+        started: TurnStarted | None = None
         while True:
-            if turn.place is not place and turn.started is None:
+            if turn.started is None and turn.place is not None and turn.place is not place:
                 place = turn.place
-                await self._say(
-                    "turn.queued",
-                    position=place.position if place else 0,
-                    eta_ms=place.eta_ms if place else 0,
-                )
-            elif turn.started is not None and not started:
-                started = True
-                await self._say("turn.started", **started_fields(turn.started))
+                await self._say("turn.queued", position=place.position, eta_ms=place.eta_ms)
+            elif turn.started is not None and started is None:
+                started = turn.started
+                await self._say("turn.started", **started_fields(started))
             elif turn.seq > self._sent:
                 await self._send_text()
             elif turn.refusal is not None:
-                return await self._refuse(turn.refusal)
+                await self._refuse(turn.refusal)
+                return
             elif turn.ended is not None:
-                return await self._say("turn.done", **ended_fields(turn.ended))
+                await self._say("turn.done", **ended_fields(turn.ended))
+                return
             else:
                 await turn.wait_change()
 

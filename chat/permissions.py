@@ -11,7 +11,9 @@ from common.errors import NotFound
 
 def own_conversation(account: User, conversation_id: UUID) -> Conversation:
     """Return the person's own conversation. Raises NotFound for any other, existing or not."""
-    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=account.id).first()
+    conversation: Conversation | None = Conversation.objects.filter(
+        pk=conversation_id, owner_id=account.id
+    ).first()
     if conversation is None:
         raise NotFound
     return conversation

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from channels.db import database_sync_to_async
 from django.utils.translation import get_language, gettext, override
 
 from accounts.models import User
@@ -22,6 +21,7 @@ from chat.temporary import TemporaryConversations
 from chat.turns import LiveTurn, TurnEnded, TurnStarted
 from common.errors import PortalError
 from common.markdown import render_markdown
+from common.threads import in_database_thread
 from consent.services import require_consent
 from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Queued, Sampling, Started
 from inference.pool import InferencePool, Ticket
@@ -29,7 +29,7 @@ from policy.errors import OutputBlocked
 from policy.services import ClearedText, OutputScreen, clear_prompt
 from tenants.scope import tenant_scope
 
-arequire_consent = database_sync_to_async(require_consent)
+arequire_consent = in_database_thread(require_consent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
 from audit.errors import AuditUnavailable
 from audit.services import record_event
 from chat.requests import Person
 from common.errors import PortalError
+from common.threads import in_database_thread
 from policy.errors import PromptBlocked
 
 
@@ -59,4 +58,4 @@ def record(error: PortalError, *, person: Person) -> PortalError:
     return error
 
 
-arecord = database_sync_to_async(record)
+arecord = in_database_thread(record)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import cache
+from typing import Protocol
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from accounts.models import User
@@ -16,11 +16,12 @@ from chat.pipeline import Engine, run_turn
 from chat.requests import Person, TurnRequest
 from chat.temporary import TemporaryConversations
 from chat.turns import LiveTurn, Turns
+from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo
 from inference.errors import EngineUnavailable
-from inference.pool import InferencePool, PoolConfig
+from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from registry.errors import ModelError
 from registry.models import ModelArtifact
 from registry.services import active_artifact, verify_artifact
@@ -28,8 +29,15 @@ from registry.services import active_artifact, verify_artifact
 logger = logging.getLogger("portal.runtime")
 
 NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
-SCRIPTED = ModelInfo(name="Scripted engine (for tests)", digest="0" * 64, context_tokens=4096)
 STOP_TIMEOUT_S = 5
+RESTARTING = 1012
+
+
+class Socket(Protocol):
+    """An open socket, as far as the runtime needs to know it."""
+
+    async def close(self, code: int) -> None:
+        """Close with a code."""
 
 
 class Runtime:
@@ -45,6 +53,7 @@ class Runtime:
         self.artifact: ModelArtifact | None = None
         self.pool: InferencePool | None = None
         self.reason = ""
+        self.sockets: set[Socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
 
@@ -67,7 +76,7 @@ class Runtime:
             await self._starting
 
     async def _start(self) -> None:
-        await database_sync_to_async(self._prepare)()
+        await in_database_thread(self._prepare)()
         if self.reason:
             logger.error("no engine: %s", self.reason)
             return
@@ -81,7 +90,7 @@ class Runtime:
         if interrupted:
             logger.warning("%d answers of an earlier run were marked interrupted", interrupted)
         if settings.PORTAL.engine == "scripted":
-            self.model = SCRIPTED
+            self.model = SCRIPTED_MODEL
             return
         self.artifact = active_artifact()
         if self.artifact is None:
@@ -147,14 +156,16 @@ class Runtime:
             logger.error("a turn broke: %s", where(error))
 
     async def close(self) -> None:
-        """Stop every turn, store what was said, end the worker."""
+        """Stop every turn, store what was said, close the sockets as for a restart, end the worker."""
         for turn in self.turns.running():
             turn.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+        for socket in list(self.sockets):
+            await socket.close(RESTARTING)
         if self.pool is not None:
             await self.pool.close()
-        await database_sync_to_async(record_event)(action="portal.stop", tenant_id=None, actor=None)
+        await in_database_thread(record_event)(action="portal.stop", tenant_id=None, actor=None)
 
 
 @cache

@@ -34,8 +34,8 @@ def erase_conversations(account: User, *, ip: str | None) -> int:
         action="conv.erase_all",
         tenant_id=account.tenant_id,
         actor=account.id,
-        object_type="count",
-        object_id=str(count),
+        object_type="account",
+        object_id=str(account.id),
         ip=ip,
     )
     return count

@@ -6,12 +6,11 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
 from accounts.models import User
 from accounts.permissions import CHAT_USE
 from accounts.services import read_live_account
 from common.errors import NotFound
+from common.threads import in_database_thread
 from consent.services import Consented, require_consent
 from tenants.scope import tenant_scope
 
@@ -56,7 +55,7 @@ def clear_session(session: SocketSession) -> Cleared:
         return Cleared(account=account, consented=require_consent(account), at=time.monotonic())
 
 
-aclear_session = database_sync_to_async(clear_session)
+aclear_session = in_database_thread(clear_session)
 
 
 class FrameBudget:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -99,7 +99,7 @@ def load(root: Path, *, environment: Environment | None = None) -> PortalSetting
         origins=_origins(env, mode=mode, host=host, port=port),
         trusted_proxies=env.integer("PORTAL_TRUSTED_PROXIES", default=0, low=0, high=5),
         secret_key=_secret_key(env, mode=mode, keys_dir=data_dir / "keys"),
-        database_url=env.text("DATABASE_URL", default=f"sqlite:///{data_dir / 'portal.sqlite3'}"),
+        database_url=env.text("DATABASE_URL", default=f"sqlite:///{quote(str(data_dir / 'portal.sqlite3'))}"),
         redis_url=env.text("REDIS_URL"),
         language=env.choice("PORTAL_LANGUAGE", choices=("zh-hans", "en"), default="zh-hans"),
         timezone=env.text("PORTAL_TIME_ZONE", default="Asia/Shanghai"),
@@ -134,12 +134,26 @@ def _environment(root: Path) -> Environment:
 
 def _origins(env: Environment, *, mode: Mode, host: str, port: int) -> tuple[str, ...]:
     """Return the addresses that browsers may use; production must name its own."""
-    origins = env.words("PORTAL_ORIGINS")
+    origins = tuple(origin.rstrip("/") for origin in env.words("PORTAL_ORIGINS"))
+    if not all(_is_origin(origin) for origin in origins):
+        raise ImproperlyConfigured("PORTAL_ORIGINS must be addresses like https://chat.example.org")
     if mode == "embedded":
-        return origins or (f"http://{host}:{port}", f"http://localhost:{port}")
+        local = f"[{host}]" if ":" in host else host
+        return origins or (f"http://{local}:{port}", f"http://localhost:{port}")
     if not origins or not all(origin.startswith("https://") for origin in origins):
         raise ImproperlyConfigured("PORTAL_ORIGINS must name the portal's https:// address in production")
     return origins
+
+
+def _is_origin(text: str) -> bool:
+    """Return whether this is scheme, host and maybe port, and nothing else."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return is_web and "*" not in parts.netloc and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _secret_key(env: Environment, *, mode: Mode, keys_dir: Path) -> str:

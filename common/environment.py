@@ -16,12 +16,17 @@ from django.core.exceptions import ImproperlyConfigured
 def read_settings_file(path: Path) -> dict[str, str]:
     """Return the `NAME=value` pairs of a file; an absent file has none.
 
-    Raises ImproperlyConfigured with the line number where a line is neither a pair, a comment nor empty.
+    Raises ImproperlyConfigured for an unreadable file, and, with the line number, where a line is neither a pair, a
+    comment nor empty.
     """
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ImproperlyConfigured(f"{path} cannot be read as a text in UTF-8") from None
     pairs: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
@@ -55,6 +60,8 @@ class Environment:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ImproperlyConfigured(f"{name}_FILE is not a text in UTF-8") from None
 
     def choice(self, name: str, *, choices: Sequence[str], default: str) -> str:
         """Return one of `choices`."""

@@ -8,6 +8,7 @@ would call out, become their text.
 from __future__ import annotations
 
 import html
+import re
 
 import nh3
 from markdown_it import MarkdownIt
@@ -16,12 +17,19 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 LANGUAGE_LENGTH = 24
+_LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "div", "em", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "ol", "p",
     "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-_ATTRIBUTES = {"a": {"href"}, "div": {"tabindex"}, "ol": {"start"}, "pre": {"tabindex"}}
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),
+    "a": {"href"},
+    "div": {"tabindex"},
+    "ol": {"start"},
+    "pre": {"tabindex"},
+}
 _VALUES = {
     "div": {"class": {"code", "wrap"}, "role": {"region"}},
     "td": {"class": {"r"}},
@@ -93,3 +101,5 @@ def _lower(tag: str) -> str:
 _parser = MarkdownIt(
     "js-default", {"html": False, "linkify": False, "maxNesting": 20}, renderer_cls=_Renderer
 )
+# An address without a scheme would lead to another host (`//host`) or be clicked on in the portal's own name.
+_parser.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import json
 import uuid
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.safestring import SafeString, mark_safe
@@ -45,6 +46,13 @@ class ConsentNotice(TenantModel):
     def body_html(self) -> SafeString:
         """Return the full notice as safe HTML."""
         return mark_safe(render_markdown(self.body))  # noqa: S308 (render_markdown cleans it)
+
+    def clean(self) -> None:
+        """Refuse texts that are too long; Django holds only form fields to the length of a text field."""
+        for name in ("summary", "body"):
+            limit = ConsentNotice._meta.get_field(name).max_length
+            if len(getattr(self, name)) > limit:
+                raise ValidationError(f"The {name} of a notice has at most {limit} characters.")
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, of what people see: version, language, title, summary and body as a JSON list."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
@@ -40,8 +41,10 @@ class Consented:
 def publish_notice(*, texts: Mapping[str, NoticeText], actor: UUID | None) -> int:
     """Publish the next version in every language at once and return its number; open sessions are asked again.
 
-    Raises ValidationError for an unknown language or a text that is empty or too long.
+    Raises ValidationError for no text, an unknown language, or a text that is empty or too long.
     """
+    if not texts:
+        raise ValidationError("A notice needs a text in at least one language.")
     tenant_id = current_tenant_id()
     version = _current_version() + 1
     for language, text in texts.items():
@@ -75,7 +78,8 @@ def read_current_notice(*, language: str) -> ConsentNotice:
     notices = list(ConsentNotice.objects.filter(version=_current_version()))
     if not notices:
         raise ConsentRequired
-    return min(notices, key=lambda notice: (notice.language != language, notice.language))
+    best: ConsentNotice = min(notices, key=lambda notice: (notice.language != language, notice.language))
+    return best
 
 
 def require_consent(account: User) -> Consented:
@@ -97,6 +101,7 @@ def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> Co
     """
     if notice.version != _current_version():
         raise ConsentRequired
+    record: ConsentRecord
     record, created = ConsentRecord.objects.get_or_create(
         tenant_id=current_tenant_id(),
         account_id=account.id,

@@ -124,7 +124,7 @@ Event = Queued | Started | Piece | Finished
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Name the model in use:
+    """Name the model in use.
 
     `digest` is the SHA-256 of its file in hex, `context_tokens` what one turn may span.
     """

@@ -13,7 +13,7 @@ threads, no polling, no task per turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 
 from limits.storage import Storage
@@ -45,9 +45,9 @@ class Ticket:
         self._released = False
 
     def stop(self) -> None:
-        """End the generation in whatever phase it is:
+        """End the generation in whatever phase it is, so that it yields Finished("stopped").
 
-        it yields Finished("stopped"). Only from the event loop.
+        Only from the event loop.
         """
         self.is_stopped = True
         if self._turn is not None:
@@ -144,7 +144,7 @@ class InferencePool:
         self._admission.take(tenant=tenant, person=person, turn_ms=turn_ms, place_ms=place_ms)
         return Ticket(self._scheduler, self._admission, tenant=tenant, person=person)
 
-    async def generate(self, ticket: Ticket, prompt: Prompt) -> AsyncIterator[Event]:
+    async def generate(self, ticket: Ticket, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """Answer the prompt: Queued* Started Piece* Finished; without Started where it was stopped before.
 
         Raise QueueTimeout, PromptTooLong, EngineUnavailable or EngineFailed (the worker broke in

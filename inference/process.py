@@ -46,8 +46,26 @@ def worker_environment() -> dict[str, str]:
     }
 
 
+class _Ear(asyncio.Protocol):
+    """Listen to a worker. Its own pipe, as asyncio's for subprocesses takes one more step per message."""
+
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker = worker
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what was heard."""
+        self._worker.hear(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that nothing more will be heard."""
+        self._worker.note_end()
+
+
 class WorkerProcess(asyncio.SubprocessProtocol):
-    """Be one worker: send it messages, get its messages by a callback, know when and why it has gone."""
+    """Be one worker: send it messages, get its messages by a callback, know when and why it has gone.
+
+    `gone` gets the reason when the process has ended and the last of what it had said has been heard.
+    """
 
     _transport: asyncio.SubprocessTransport
 
@@ -55,6 +73,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._on_message = on_message
         self._splitter = LineSplitter(MAX_FROM_WORKER)
         self._killed_for = ""
+        self._ends_awaited = 2
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -66,7 +85,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         """Take the transport, as asyncio hands it over."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
+    def hear(self, data: bytes) -> None:
         """Hand on what the worker says; kill it if that is no message."""
         try:
             for line in self._splitter.feed(data):
@@ -75,9 +94,14 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         except WireError:
             self.kill("the worker broke the protocol")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Tell who waits that the worker has gone, after the last of what it had said has been heard."""
-        if not self.gone.done():
+    def process_exited(self) -> None:
+        """Note that the process has ended."""
+        self.note_end()
+
+    def note_end(self) -> None:
+        """Note one of the two ends: of the process, and of what it says."""
+        self._ends_awaited -= 1
+        if not self._ends_awaited and not self.gone.done():
             self.gone.set_result(self._killed_for or "the worker ended unexpectedly")
 
     def send(self, message: ToWorker) -> None:
@@ -114,15 +138,24 @@ async def start_worker(spec: WorkerSpec, on_message: Callable[[FromWorker], None
     `-P` and the working directory keep the worker from importing whatever lies where the portal was started.
     """
     loop = asyncio.get_running_loop()
-    _, worker = await loop.subprocess_exec(
-        lambda: WorkerProcess(on_message),
-        *(sys.executable, "-P", "-m", "inference.worker", str(os.getpid())),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=worker_environment(),
-        cwd="/",
-        close_fds=True,
-    )
+    worker = WorkerProcess(on_message)
+    inward, outward = os.pipe()
+    ear, _ = await loop.connect_read_pipe(lambda: _Ear(worker), os.fdopen(inward, "rb", 0))
+    try:
+        await loop.subprocess_exec(
+            lambda: worker,
+            *(sys.executable, "-P", "-m", "inference.worker", str(os.getpid())),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=outward,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=worker_environment(),
+            cwd="/",
+            close_fds=True,
+        )
+    except BaseException:
+        ear.close()
+        raise
+    finally:
+        os.close(outward)
     worker.send(Open(spec))
     return worker

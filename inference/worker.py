@@ -1,7 +1,8 @@
 """Run one engine in a child process: `python -m inference.worker <parent pid>`.
 
 `inference.process` speaks to it. It reads messages from standard input, writes messages to standard output
-(`inference.wire`), and leaves when the input ends. A line that is no message ends it as well: the pool is the only one that may write there.
+(`inference.wire`), and leaves when the input ends. A line that is no message ends it as well: the pool is
+the only one that may write there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from inference import confinement
@@ -34,24 +37,54 @@ from inference.wire import (
     encode_from_worker,
 )
 
+# Seconds. Far below what a reader notices, and above the spread of one step over a few slots.
+GATHER_S = 0.004
 # Characters. JSON takes at most 12 bytes for one.
 _MAX_PIECE = 4096
 
 
 class Outlet:
-    """Write messages to the pool, each in one piece, from any thread."""
+    """Write messages to the pool, in order, from any thread.
+
+    Each write wakes the portal's event loop, which costs it more than the message itself. When several turns
+    speak at once, their texts come in bursts, one per step of the engine: they are gathered for GATHER_S.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
+        self._gathered = bytearray()
+        self._due = threading.Event()
+        threading.Thread(target=self._flush_when_due, daemon=True, name="outlet").start()
 
     def send(self, message: FromWorker) -> None:
-        """Write the message; end the process if nobody reads any more."""
-        line = memoryview(encode_from_worker(message))
-        try:
+        """Write the message now, after what was gathered before it."""
+        line = encode_from_worker(message)
+        with self._lock:
+            self._gathered += line
+            self._flush()
+
+    def send_soon(self, message: FromWorker) -> None:
+        """Write the message together with those that come within GATHER_S."""
+        line = encode_from_worker(message)
+        with self._lock:
+            self._gathered += line
+        self._due.set()
+
+    def _flush_when_due(self) -> None:
+        while self._due.wait():
+            time.sleep(GATHER_S)
+            self._due.clear()
             with self._lock:
-                while line:
-                    line = line[os.write(self._descriptor, line) :]
+                self._flush()
+
+    def _flush(self) -> None:
+        """Write what was gathered; end the process if nobody reads any more."""
+        rest = memoryview(bytes(self._gathered))
+        self._gathered.clear()
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             os._exit(0)
 
@@ -59,9 +92,11 @@ class Outlet:
 class Running:
     """Be the sink of one generation: pass its text on, and its cancellation in."""
 
-    def __init__(self, turn: int, outlet: Outlet) -> None:
+    def __init__(self, turn: int, outlet: Outlet, is_alone: Callable[[], bool]) -> None:
         self._turn = turn
         self._outlet = outlet
+        self._is_alone = is_alone
+        self._has_spoken = False
         self._cancelled = threading.Event()
 
     def progress(self, *, processed: int, total: int) -> None:
@@ -69,9 +104,14 @@ class Running:
         self._outlet.send(Progress(self._turn, processed, total))
 
     def text(self, piece: str) -> None:
-        """Pass on text, cut so that a message stays far below the limit of the wire."""
+        """Pass on text, cut so that a message stays far below the limit of the wire.
+
+        The first text goes out at once: it is the one that somebody waits for.
+        """
+        send = self._outlet.send_soon if self._has_spoken and not self._is_alone() else self._outlet.send
+        self._has_spoken = True
         for start in range(0, len(piece), _MAX_PIECE):
-            self._outlet.send(Text(self._turn, piece[start : start + _MAX_PIECE]))
+            send(Text(self._turn, piece[start : start + _MAX_PIECE]))
 
     def wait_cancelled(self, seconds: float) -> bool:
         """Say whether the pool has cancelled this generation, waiting at most that long for it."""
@@ -95,7 +135,7 @@ class Worker:
         """Act on a message. Raise WireError for one that has no place now."""
         match message:
             case Run(turn, prompt):
-                running = self._running[turn] = Running(turn, self._outlet)
+                running = self._running[turn] = Running(turn, self._outlet, self._is_alone)
                 self._threads.submit(self._run, turn, prompt, running)
             case Cancel(turn):
                 # The generation may have ended while the message was on its way.
@@ -103,6 +143,9 @@ class Worker:
                     running_now.cancel()
             case Open():
                 raise WireError("already open")
+
+    def _is_alone(self) -> bool:
+        return len(self._running) == 1
 
     def _run(self, turn: int, prompt: Prompt, running: Running) -> None:
         last: FromWorker = Refused(turn, "engine_error")

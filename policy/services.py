@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
 
-from policy.engine import decide, held_back, redact
+from policy.engine import Hit, decide, find_stream_hits, mask, redact, settled_to
 from policy.errors import OutputBlocked, PromptBlocked, PromptTooLong
+from policy.normalise import normalise
 from policy.ruleset import DEFAULT_RULES, PolicyDecision, RuleSet, read_rules
 
 
@@ -51,42 +53,52 @@ def clear_prompt(text: str) -> ClearedPrompt:
     )
 
 
-@dataclass(slots=True)
 class OutputScreen:
     """Screen an answer while it is written.
 
-    What may be the beginning of a match is held back until the next words show what it is; everything else passes at
-    once. After OutputBlocked nothing more comes out.
+    What may be the beginning of a match, or of a longer one, is held back until the next words show what it is;
+    everything else passes at once. However the answer is cut into pieces, what comes out is what would have come out
+    of the whole. After OutputBlocked nothing more comes out.
     """
 
-    rules: RuleSet = field(default_factory=active_rules)
-    redacted_by: tuple[str, ...] = ()
-    _held: str = ""
+    def __init__(self, rules: RuleSet | None = None) -> None:
+        self.redacted_by: tuple[str, ...] = ()
+        self._stream = (rules or active_rules()).stream
+        self._held = ""
+        self._context = b""
+        self._blocked: PolicyDecision | None = None
 
     def feed(self, piece: str) -> ClearedText:
         """Take the next piece and return what may be shown now, maybe nothing. Raises OutputBlocked."""
         self._held += piece
-        self._refuse_blocked()
-        keep = held_back(self._held, rules=self.rules, stage="output")
-        return self._release(len(self._held) - keep)
+        return self._release(is_end=False)
 
     def finish(self) -> ClearedText:
         """Return the rest. Raises OutputBlocked."""
-        self._refuse_blocked()
-        return self._release(len(self._held))
+        return self._release(is_end=True)
 
-    def _refuse_blocked(self) -> None:
-        decision: PolicyDecision = decide(self._held, rules=self.rules, stage="output")
-        if decision.action == "block":
-            self._held = ""
-            raise OutputBlocked(decision)
-
-    def _release(self, count: int) -> ClearedText:
-        ready, self._held = self._held[:count], self._held[count:]
-        text, matched = redact(ready, rules=self.rules, stage="output")
-        codes = (*self.redacted_by, *(rule.code for rule in matched))
+    def _release(self, *, is_end: bool) -> ClearedText:
+        text, seen = self._held, normalise(self._held, context=self._context)
+        hits = find_stream_hits(seen, self._stream)
+        cut = len(text) if is_end else settled_to(text, seen, hits=hits, stream=self._stream)
+        settled = [hit for hit in hits if hit.end <= cut]
+        self._refuse_blocked(settled)
+        self._held = text[cut:]
+        visible = seen.context + bisect_left(seen.origin, cut)
+        self._context = seen.data[:visible][-1:]
+        codes = (*self.redacted_by, *(hit.rule.code for hit in settled))
         self.redacted_by = tuple(dict.fromkeys(codes))
-        return ClearedText(text)
+        return ClearedText(mask(text[:cut], settled))
+
+    def _refuse_blocked(self, settled: list[Hit]) -> None:
+        if self._blocked is None:
+            blocking = [hit.rule for hit in settled if hit.rule.actions["output"] == "block"]
+            if blocking:
+                first = min(blocking, key=self._stream.rules.index)
+                self._blocked = PolicyDecision(action="block", rule=first)
+        if self._blocked is not None:
+            self._held = ""
+            raise OutputBlocked(self._blocked)
 
 
 def rule_title(code: str, *, language: str) -> str:

@@ -19,9 +19,13 @@ SQLITE_OPTIONS: dict[str, Any] = {
 def parse_database_url(url: str) -> dict[str, Any]:
     """Return the settings of `sqlite:///path` or `postgresql://user:password@host:port/name`.
 
-    Raises ImproperlyConfigured for any other scheme; the message never holds the URL, which may hold a password.
+    Raises ImproperlyConfigured for any other; the message never holds the URL, which may hold a password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = str(parts.port or "")
+    except ValueError:  # its text quotes from the URL; a `/` in a password must be written %2F
+        raise ImproperlyConfigured("DATABASE_URL is malformed") from None
     if parts.scheme == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -35,7 +39,7 @@ def parse_database_url(url: str) -> dict[str, Any]:
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
             "HOST": parts.hostname or "",
-            "PORT": str(parts.port or ""),
+            "PORT": port,
             "CONN_HEALTH_CHECKS": True,
             "CONN_MAX_AGE": 60,
         }

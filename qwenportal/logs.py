@@ -20,7 +20,7 @@ class WithoutContent(logging.Filter):
             record.exc_text = where(record.exc_info[1])
             record.exc_info = None
         record.__dict__.pop("request", None)
-        if not record.name.startswith("portal"):
+        if record.name != "portal" and not record.name.startswith("portal."):
             record.msg, record.args = _plain(record), ()
         return True
 

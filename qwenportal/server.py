@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
@@ -37,9 +39,11 @@ class PortalServer(Server):  # type: ignore[misc]
 def serve(*, say: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM; then end the turns, store them and end the worker.
 
-    `say` gets lines for the terminal. Raises ServerError when the address cannot be listened on.
+    `say` gets lines for the terminal. Raises ServerError when the address cannot be listened on,
+    or when another process serves the same data folder.
     """
     portal = settings.PORTAL
+    lock = _lock(portal.data_dir / "serve.lock")
     server = PortalServer(
         application,
         endpoints=build_endpoint_description_strings(host=portal.host, port=portal.port),
@@ -52,10 +56,22 @@ def serve(*, say: Callable[[str], object]) -> None:
         verbosity=1,
     )
     reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(say)))
-    reactor.addSystemEventTrigger("before", "shutdown", _close)
-    server.run()
+    reactor.addSystemEventTrigger("before", "shutdown", _close)  # type: ignore[arg-type]
+    with lock:
+        server.run()
     if server.failure:
         raise ServerError(f"cannot listen on {portal.host}:{portal.port}: {server.failure}")
+
+
+def _lock(path: Path) -> TextIO:
+    """Return a file that holds the data folder for this process: at its start it ends the turns of dead ones."""
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ServerError(f"another process serves {path.parent}") from None
+    return file
 
 
 def _close() -> Any:

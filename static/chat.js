@@ -85,7 +85,8 @@ function setTemporary(wanted) {
   app.toggleAttribute("data-mode", wanted);
   if (wanted) data.mode = "temp";
   history.replaceState(null, "", wanted ? `${data.home}?temporary=1` : data.home);
-  document.getElementById("slot").replaceChildren(...(wanted ? [part("temporary")] : []));
+  if (wanted) composer.note("temporary");
+  else composer.unnote("temporary");
   composer.focus();
 }
 

@@ -41,7 +41,10 @@ class ScopedQuerySet(models.QuerySet[M]):
     """A query set whose bulk writes check the tenant of every row."""
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
-        """Insert rows of the scope's tenant only."""
+        """Insert rows of the scope's tenant only; on a conflict of keys they never overwrite, for the other row may be
+        another tenant's."""
+        if kwargs.get("update_conflicts") or len(args) > 2:
+            raise TenantScopeMissing(f"{self.model._meta.label} cannot be overwritten by an insert")
         rows = list(objs)
         for row in rows:
             check_tenant(row)
@@ -62,7 +65,7 @@ class ScopedQuerySet(models.QuerySet[M]):
     def _raw_delete(self, using: str | None) -> int:
         if isinstance(self.query, DeniedQuery):
             self.query._deny()
-        return super()._raw_delete(using)  # type: ignore[misc,no-any-return]
+        return super()._raw_delete(using)
 
     _raw_delete.alters_data = True  # type: ignore[attr-defined]
 

@@ -10,8 +10,9 @@ from django.db import models
 
 from common import clock
 from tenants.managers import ScopedManager, check_tenant
+from tenants.scope import TenantScopeMissing
 
-CODE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+CODE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z"
 
 
 class Tenant(models.Model):
@@ -55,6 +56,11 @@ class TenantModel(models.Model):
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the row. Raises TenantScopeMissing outside the scope of its tenant."""
+        """Delete the row. Raises TenantScopeMissing outside the scope of its tenant.
+
+        Django deletes a row in hand by its key alone, so what is written on the row is not proof enough.
+        """
         check_tenant(self)
+        if not type(self).objects.filter(pk=self.pk).exists():
+            raise TenantScopeMissing(f"{self._meta.label} has no such row in the scope's tenant")
         return super().delete(*args, **kwargs)

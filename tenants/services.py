@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
 
 from audit.services import record_event
@@ -22,3 +24,8 @@ def create_tenant(*, code: str, name: str) -> Tenant:
         object_id=str(tenant.id),
     )
     return tenant
+
+
+def find_tenant_id(code: str) -> UUID | None:
+    """Return the organisation that people name by this code, or None."""
+    return Tenant.objects.filter(code=code).values_list("id", flat=True).first()

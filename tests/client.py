@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.cookiejar
 import itertools
 import json
@@ -52,7 +53,9 @@ class Client:
         """Send a form with the token of the page that it stands on."""
         token = _TOKEN.search(self.get(form_on or path).text)
         body = urllib.parse.urlencode(fields | {"csrfmiddlewaretoken": token.group(1) if token else ""})
-        return self._open(urllib.request.Request(self.url + path, body.encode(), {"Referer": self.url + path}))
+        return self._open(
+            urllib.request.Request(self.url + path, body.encode(), {"Referer": self.url + path})
+        )
 
     def _open(self, request: urllib.request.Request) -> Page:
         try:
@@ -129,12 +132,10 @@ class Socket:
 
     async def closed_with(self) -> int:
         """Read until the server closes and return its code."""
-        try:
+        with contextlib.suppress(websockets.ConnectionClosed):
             while True:
                 await self.receive()
-        except websockets.ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            return closed.rcvd.code
+        return self.connection.close_code or 0
 
     async def ask(self, text: str, *, conversation: str | None = None, temporary: bool = False) -> Turn:
         """Send a question and read its turn to the end."""

@@ -19,6 +19,9 @@ from registry.catalogue import STARTER
 from registry.fetching import fetch_starter
 from registry.services import hash_file
 from tenants.models import Tenant
+from tests.flushing import lift_guards_while_flushing
+
+lift_guards_while_flushing()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODEL_CACHE = REPOSITORY / "var" / "test-models"
@@ -52,11 +55,11 @@ def _plain_static(settings: Settings) -> None:
 
 
 @pytest.fixture(scope="session")
-def key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def key_file() -> Path:
     """Make the installation's key file once for the whole session."""
     path = key_file_path()
     create_key_file(path)
-    yield path
+    return path
 
 
 @pytest.fixture

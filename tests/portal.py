@@ -56,7 +56,9 @@ class PortalProcess:
     @property
     def worker(self) -> psutil.Process:
         """Return the engine's process."""
-        workers = [child for child in self.process.children() if "inference.worker" in " ".join(child.cmdline())]
+        workers = [
+            child for child in self.process.children() if "inference.worker" in " ".join(child.cmdline())
+        ]
         assert len(workers) == 1, workers
         return workers[0]
 
@@ -65,7 +67,12 @@ class PortalProcess:
         command = [sys.executable, "manage.py", "quickstart"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                command,
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():
@@ -114,6 +121,4 @@ class PortalProcess:
 
     def add_account(self, login: str, *, tenant: str = "demo", role: str = "member") -> None:
         """Create an account with the usual password."""
-        self.manage(
-            "account", "create", login, "--tenant", tenant, "--role", role, ACCOUNT_PASSWORD=PASSWORD
-        )
+        self.manage("account", "create", login, "--tenant", tenant, "--role", role, ACCOUNT_PASSWORD=PASSWORD)

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('handle', models.CharField(editable=False, max_length=100, unique=True)),
-                ('login_name', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._@+-]{0,63}$')])),
+                ('login_name', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._@+-]{0,63}\\Z')])),
                 ('display_name', models.CharField(max_length=80)),
                 ('role', models.CharField(choices=[('member', 'Member'), ('admin', 'Administrator'), ('officer', 'Security officer'), ('auditor', 'Auditor'), ('operator', 'Operator')], max_length=16)),
                 ('is_active', models.BooleanField(default=True)),

@@ -21,7 +21,7 @@ _MEMORY_BYTES = 1 << 30
 
 
 class ScriptedEngine:
-    """Repeat the newest message word by word, then count: `word1 word2 …`, 50 of them if it says `count 50`.
+    """Repeat the newest message word by word, then count: `word1 word2 …`, 50 if it says `count 50`.
 
     A token is a word. With a seed the repeated words come in an order that the seed alone decides. A stop
     text ends the answer before it, as with a real engine.
@@ -68,14 +68,14 @@ def _count(trimmer: Trimmer) -> int:
 
 
 def _words(prompt: Prompt) -> Iterator[str]:
-    """Yield the newest message's words, then numbered ones:
+    """Yield the newest message's words, then numbered ones.
 
-    as many as its last number says, else USUAL_WORDS.
+    There are as many of these as its last number says, else USUAL_WORDS.
     """
     newest = prompt.messages[-1].content
     said = newest.split()
     if prompt.sampling.seed is not None:
-        random.Random(prompt.sampling.seed).shuffle(said)  # noqa: S311 - repeatable on purpose, nothing secret
+        random.Random(prompt.sampling.seed).shuffle(said)  # noqa: S311 - repeatable on purpose
     numbers = re.findall(r"\d{1,6}", newest)
     yield from said
     for number in range(1, (int(numbers[-1]) if numbers else USUAL_WORDS) + 1):

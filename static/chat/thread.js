@@ -11,6 +11,10 @@ export class Thread {
     this.#main = main;
     this.#list = main.querySelector(".thread ol");
     this.#list?.querySelectorAll(".prose").forEach(dress);
+    // The server writes times in the portal's zone; the person may sit in another.
+    this.#list?.querySelectorAll("time[datetime]").forEach((time) => {
+      time.textContent = hour(new Date(time.dateTime));
+    });
   }
 
   get lastMine() {
@@ -154,7 +158,8 @@ export class Thread {
     bubble.replaceChildren(...blacken(text, spans));
     mine.querySelector(".acts").remove();
     const held = part("held");
-    held.querySelector("[data-message]").textContent = [message, ...spans.map(where)].filter(Boolean).join(" ");
+    held.querySelector("[data-found]").textContent = reason?.title || message;
+    held.querySelector("[data-where]").textContent = spans.map(where).join(" ");
     held.querySelector("[data-rule-code]").textContent = reason?.code ?? "";
     held.querySelector("[data-rule-title]").textContent = reason?.title ?? "";
     this.#quiet(answer);

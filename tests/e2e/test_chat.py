@@ -217,7 +217,9 @@ async def test_a_turn_that_nobody_follows_is_stopped_after_the_grace_time(tmp_pa
         portal.stop()
 
 
-async def test_a_client_that_does_not_acknowledge_is_sent_no_more_than_the_window(fast_member: Client) -> None:
+async def test_a_client_that_does_not_acknowledge_is_sent_no_more_than_the_window(
+    fast_member: Client,
+) -> None:
     async with fast_member.socket() as socket:
         window = (await socket.ready())["limits"]["window"]
         await socket.send("chat.send", conversation=None, text="long " * 150)

@@ -30,15 +30,17 @@ BAD = [
     '{"type": "chat.send", "id": "1", "text": "x", "conversation": "nope"}',
     '{"type": "chat.send", "id": "1", "text": "x", "temporary": "yes"}',
     '{"type": "chat.stop", "id": "1", "turn": null}',
-    '{"type": "chat.resume", "id": "1", "turn": "%s", "after": -1}' % uuid.uuid4(),
-    '{"type": "chat.resume", "id": "1", "turn": "%s", "after": 1e400}' % uuid.uuid4(),
-    '{"type": "ack", "id": "1", "turn": "%s", "seq": true}' % uuid.uuid4(),
+    '{"type": "chat.resume", "id": "1", "turn": "00000000-0000-4000-8000-000000000000", "after": -1}',
+    '{"type": "chat.resume", "id": "1", "turn": "00000000-0000-4000-8000-000000000000", "after": 1e400}',
+    '{"type": "ack", "id": "1", "turn": "00000000-0000-4000-8000-000000000000", "seq": true}',
     '{"type": "chat.delete_everything", "id": "1"}',
 ]
 
 
 @pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
-async def test_a_malformed_frame_gets_an_error_and_the_socket_stays_usable(fast_member: Client, text: str) -> None:
+async def test_a_malformed_frame_gets_an_error_and_the_socket_stays_usable(
+    fast_member: Client, text: str
+) -> None:
     async with fast_member.socket() as socket:
         await socket.ready()
         await socket.connection.send(text)
@@ -98,7 +100,9 @@ async def test_ten_thousand_pings_end_in_4429_and_the_service_goes_on(
     assert "Traceback" not in fast_portal.log.read_text()
 
 
-async def test_other_peoples_ids_look_like_missing_ones(fast_portal: PortalProcess, fast_member: Client) -> None:
+async def test_other_peoples_ids_look_like_missing_ones(
+    fast_portal: PortalProcess, fast_member: Client
+) -> None:
     fast_portal.add_account("stranger")
     stranger = Client(fast_portal.url).sign_in("stranger").agree()
     async with fast_member.socket() as own, stranger.socket() as other:
@@ -116,7 +120,7 @@ async def test_other_peoples_ids_look_like_missing_ones(fast_portal: PortalProce
 
 async def answers(socket: Socket, *, conversation: str, message: str, turn: str) -> list[object]:
     """Return what a socket says to every frame that can name an id."""
-    frames = [
+    frames: list[tuple[str, dict[str, object]]] = [
         ("chat.send", {"conversation": conversation, "text": "hello"}),
         ("chat.send", {"conversation": conversation, "text": "hello", "temporary": True}),
         ("chat.regenerate", {"message": message}),
@@ -139,6 +143,8 @@ async def test_a_page_of_another_site_cannot_open_the_socket(fast_member: Client
     assert refused.value.response.status_code == 403
 
 
-async def test_the_portals_own_page_can_open_the_socket(fast_portal: PortalProcess, fast_member: Client) -> None:
+async def test_the_portals_own_page_can_open_the_socket(
+    fast_portal: PortalProcess, fast_member: Client
+) -> None:
     async with fast_member.socket(Origin=fast_portal.url) as socket:
         await socket.ready()

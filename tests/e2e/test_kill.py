@@ -54,7 +54,9 @@ async def test_after_a_killed_server_the_chain_verifies_and_the_turn_is_interrup
     assert count == 1
 
 
-async def test_a_stop_of_the_server_stores_what_was_said_and_leaves_no_process(own_portal: PortalProcess) -> None:
+async def test_a_stop_of_the_server_stores_what_was_said_and_leaves_no_process(
+    own_portal: PortalProcess,
+) -> None:
     client = Client(own_portal.url).sign_in("member").agree()
     async with client.socket() as socket:
         await socket.ready()

@@ -18,7 +18,9 @@ def files_with(folder: Path, word: str) -> list[Path]:
     return [
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".gguf" and any(needle in path.read_bytes() for needle in needles)
+        if path.is_file()
+        and path.suffix != ".gguf"
+        and any(needle in path.read_bytes() for needle in needles)
     ]
 
 
@@ -32,7 +34,7 @@ async def test_prompt_answer_and_title_are_in_no_file_and_no_log(own_portal: Por
         await socket.ask(f"{CANARIES[1]} for now only", temporary=True)
         # A refused prompt, a malformed frame and an unknown type must not be logged either.
         await socket.ask(f"{CANARIES[0]} 绝密★ {CANARIES[1]}")
-        await socket.connection.send('{"type": "chat.send", "id": "x", "text": ["%s"]}' % CANARIES[0])
+        await socket.send("chat.send", text=[CANARIES[0]])
         await socket.receive()
     client.post(f"/c/{turn.conversation}/rename/", form_on=f"/c/{turn.conversation}/", title=CANARIES[2])
     assert CANARIES[2] in client.get(f"/c/{turn.conversation}/").text

@@ -1,4 +1,7 @@
-"""Hold what the tests of this package share: small prompts, reading a generation, waiting, looking at a process."""
+"""Hold what the tests of this package share:
+
+small prompts, reading a generation, waiting, looking at a process.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,9 @@ async def read(pool: InferencePool, ticket: Ticket, prompt: Prompt) -> list[Even
     return [event async for event in pool.generate(ticket, prompt)]
 
 
-async def answer(pool: InferencePool, prompt: Prompt, *, tenant: str = "north", person: str = "ann") -> list[Event]:
+async def answer(
+    pool: InferencePool, prompt: Prompt, *, tenant: str = "north", person: str = "ann"
+) -> list[Event]:
     with pool.admit(tenant=tenant, person=person) as ticket:
         return await read(pool, ticket, prompt)
 
@@ -104,8 +109,12 @@ def worker_of(pool: InferencePool) -> int:
     return pid
 
 
-def speak_for(pid: int, line: bytes) -> None:
+async def speak_for(pid: int, line: bytes) -> None:
     """Write into the pipe of a worker as if it had said that itself."""
+    await asyncio.to_thread(_write_for, pid, line)
+
+
+def _write_for(pid: int, line: bytes) -> None:
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         flags = int(Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text().split("flags:")[1].split()[0], 8)
         if entry.readlink().name.startswith("pipe:") and flags & os.O_ACCMODE == os.O_WRONLY:

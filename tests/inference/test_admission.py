@@ -28,9 +28,12 @@ async def test_the_same_name_in_another_tenant_is_another_person() -> None:
 
 async def test_a_setting_allows_more_turns_per_person() -> None:
     pool = InferencePool(scripted(limits=AdmissionLimits(running_per_person=2)))
-    with pool.admit(tenant="north", person="ann"), pool.admit(tenant="north", person="ann"):
-        with pytest.raises(Busy):
-            pool.admit(tenant="north", person="ann")
+    with (
+        pool.admit(tenant="north", person="ann"),
+        pool.admit(tenant="north", person="ann"),
+        pytest.raises(Busy),
+    ):
+        pool.admit(tenant="north", person="ann")
 
 
 async def test_the_sixth_turn_within_a_minute_is_refused_with_the_time_to_wait() -> None:
@@ -138,7 +141,8 @@ async def test_who_waits_is_told_the_place_and_an_estimate() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"rate_per_minute": 0}, {"running_per_person": 0}, {"queue_length": -1}, {"queue_timeout_s": 0}]
+    "limits",
+    [{"rate_per_minute": 0}, {"running_per_person": 0}, {"queue_length": -1}, {"queue_timeout_s": 0}],
 )
 def test_limits_that_admit_nobody_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each limit has its own text

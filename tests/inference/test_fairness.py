@@ -24,7 +24,9 @@ def filled(text: str) -> FairQueue[Visitor]:
 
 
 def drained(queue: FairQueue[Visitor]) -> str:
-    return "".join(f"{visitor.tenant}{visitor.number} " for visitor in (queue.pop() for _ in range(len(queue))))
+    return "".join(
+        f"{visitor.tenant}{visitor.number} " for visitor in (queue.pop() for _ in range(len(queue)))
+    )
 
 
 def test_tenants_take_turns_and_inside_a_tenant_who_came_first_goes_first() -> None:

@@ -122,7 +122,7 @@ async def test_a_worker_that_breaks_the_protocol_is_replaced(line: bytes) -> Non
     async with open_pool(scripted(scripted_ms=50)) as pool:
         turn = await begin(pool)
         first = worker_of(pool)
-        speak_for(first, line)
+        await speak_for(first, line)
         with pytest.raises(EngineFailed):
             await asyncio.wait_for(turn, 2)
         assert pool.last_error == "the worker broke the protocol"
@@ -134,7 +134,7 @@ async def test_a_worker_that_says_more_than_it_was_asked_for_is_replaced() -> No
     async with open_pool(scripted(scripted_ms=5000)) as pool:
         turn = asyncio.create_task(answer(pool, ask("Hello", Sampling(max_new_tokens=8))))
         await until(lambda: pool.running == 1)
-        speak_for(worker_of(pool), b'["text",1,"' + b"x" * 9000 + b'"]\n')
+        await speak_for(worker_of(pool), b'["text",1,"' + b"x" * 9000 + b'"]\n')
         with pytest.raises(EngineFailed):
             await asyncio.wait_for(turn, 2)
         assert pool.last_error == "the worker broke the protocol"
@@ -154,14 +154,18 @@ async def test_a_worker_that_dies_again_and_again_is_given_up_and_says_so(
         assert refusal.value.retry_after_ms == 30_000
 
 
-async def test_a_worker_that_finishes_turns_in_between_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_finishes_turns_in_between_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(supervisor, "PAUSES_S", (0.0, 0.0, 0.0, 0.0))
     async with open_pool(scripted()) as pool:
         for _ in range(7):
             pid = worker_of(pool)
             await answer(pool, ask("Hello 1"))
             os.kill(pid, signal.SIGKILL)
-            await until(lambda gone=pid: pool.state == "ready" and pool.worker_pid != gone)  # type: ignore[misc]
+            await until(lambda: pool.state != "ready")
+            await until(lambda: pool.state == "ready")
+            assert worker_of(pool) != pid
 
 
 async def test_a_pool_that_has_failed_comes_back_when_the_cause_is_gone(
@@ -246,7 +250,8 @@ asyncio.run(main())
 """
 
 
-async def test_the_worker_dies_with_a_portal_that_is_killed() -> None:
+@pytest.mark.parametrize("worker_is_stuck", [False, True])
+async def test_the_worker_dies_with_a_portal_that_is_killed(worker_is_stuck: bool) -> None:
     portal = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PORTAL, stdout=subprocess.PIPE, cwd=ROOT
     )
@@ -254,6 +259,8 @@ async def test_the_worker_dies_with_a_portal_that_is_killed() -> None:
         assert portal.stdout is not None
         pid = int(await asyncio.wait_for(portal.stdout.readline(), 10))
         assert is_alive(pid)
+        if worker_is_stuck:
+            os.kill(pid, signal.SIGSTOP)
     finally:
         with contextlib.suppress(ProcessLookupError):
             portal.kill()

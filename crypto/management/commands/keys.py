@@ -1,4 +1,4 @@
-"""Look after the installation's keys: `manage.py keys status`."""
+"""Look after the installation's keys: `manage.py keys create|status`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crypto.errors import KeyUnavailable
-from crypto.services import key_status
+from crypto.services import create_local_keys, key_status
 
 
 class Command(BaseCommand):
-    """Show which key wraps new data keys and how many data keys there are."""
+    """Make the key file, or show which key wraps new data keys and how many data keys there are."""
 
-    help = "Look after keys. status: show the key provider and count the data keys."
+    help = (
+        "Look after keys. create: make the key file; status: show the key provider and count the data keys."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("act", choices=["status"])
+        parser.add_argument("act", choices=["create", "status"])
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def handle(self, *_: Any, act: str, **__: Any) -> None:
         try:
+            if act == "create" and not create_local_keys():
+                self.stdout.write("The key file is there already; nothing was changed.")
             status = key_status()
         except KeyUnavailable as error:
             raise CommandError(error.reason) from error

@@ -1,0 +1,1 @@
+"""Measure the portal against the engine called directly; see docs/benchmarks.md."""

@@ -1,0 +1,1 @@
+"""Make models to measure with; none of them answers anything sensible."""

@@ -1,0 +1,32 @@
+"""Use the real sign-in form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+
+from tests.conftest import PASSWORD
+
+LOGIN = "/accounts/login/"
+
+
+def sign_in(
+    client: Client,
+    login: str,
+    *,
+    organisation: str = "north",
+    password: str = PASSWORD,
+    address: str = "198.51.100.7",
+    **more: Any,
+) -> Any:
+    """Send the form from a network address and return the response; further fields and headers by name."""
+    headers = {name: more.pop(name) for name in list(more) if name.startswith("HTTP_")}
+    fields = {"organisation": organisation, "login": login, "password": password} | more
+    return client.post(LOGIN, fields, REMOTE_ADDR=address, **headers)
+
+
+def who(client: Client) -> str | None:
+    """Return the id of the account that is signed in."""
+    account: str | None = client.session.get("_auth_user_id")
+    return account

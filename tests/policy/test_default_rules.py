@@ -1,0 +1,179 @@
+"""Each rule that comes with the portal hits what it means, and not its neighbours."""
+
+from __future__ import annotations
+
+import pytest
+
+from policy.engine import decide, redact
+from policy.validators import is_card_number, is_resident_id
+from tests.policy.support import CARD, PHONE, RESIDENT_ID, RULES
+
+HITS = {
+    "PII-ID-01": [
+        RESIDENT_ID,
+        RESIDENT_ID.lower(),
+        f"身份证号{RESIDENT_ID}。",
+        "110105 19491231 002X",
+        "110105-19491231-002X",
+        f"id{RESIDENT_ID}!",
+        "１１０１０５１９４９１２３１００２Ｘ",
+        "110105\u200b19491231\u2060002X",
+        "440524198001010013",
+    ],
+    "PII-CARD-01": [
+        CARD,
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "卡号4111111111111111，",
+        "4111 1111 1111 1111 2026",
+        "4111 1111 1111 1111 12/27",
+        "2026 4111 1111 1111 1111",
+        "6222 0000 0000 0000 004",
+        "４１１１１１１１１１１１１１１１",
+        "④①①①①①①①①①①①①①①①",
+    ],
+    "PII-PHONE-01": [
+        PHONE,
+        f"call {PHONE}.",
+        f"电话{PHONE}，谢谢",
+        "138 1234 5678",
+        "138-1234-5678",
+        "+8613812345678",
+        "+86 138 1234 5678",
+        "86-13812345678",
+        "１３８１２３４５６７８",
+        "138\u200b1234\u200b5678",
+    ],
+    "SEC-KEY-01": [
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "AKIAABCDEFGHIJKLMNOP",
+        "ghp_" + "a1" * 18,
+    ],
+    "SEC-MARK-01": [
+        "机密★",
+        "绝\u200b密★",
+        "TOP SECRET//",
+        "Secret//NoForn",
+        "ＳＥＣＲＥＴ//ＮＯＦＯＲＮ",
+        "t\u00adop secret//",
+    ],
+    "OUT-FIN-01": ["保本保息", "保\u3164本保收益", "Guaranteed RISK-FREE return", "稳\u200d赚不赔"],
+}
+MISSES = {
+    "PII-ID-01": [
+        "110105194912310021",
+        "11010519491331002X",
+        "11010518491231002X",
+        "01010519491231002X",
+        "1101051949123100",
+        "110105194912310",
+    ],
+    "PII-CARD-01": [
+        "4111111111111112",
+        "4111 1111 1111 1112",
+        "0111111111111111",
+        f"9{CARD}",
+        f"{CARD}9",
+        f"x{CARD}",
+        "1763855000000",
+        "9787111128069",
+        "41111111111111111111",
+    ],
+    "PII-PHONE-01": [
+        "12812345678",
+        "1381234567",
+        f"1{PHONE}",
+        f"{PHONE}0",
+        f"a{PHONE}",
+        f"20261122{PHONE}",
+        "138 12345 678",
+    ],
+    "SEC-KEY-01": [
+        "begin private key",
+        "-----BEGIN PUBLIC KEY-----",
+        "AKIAABCDEFGHIJKLMNOPQ",
+        "ghp_short",
+        "xakia",
+    ],
+    "SEC-MARK-01": ["机密", "★机密", "top secret /", "secret/noforn"],
+    "OUT-FIN-01": ["保本", "保息", "guaranteed return", "risk-free rate"],
+}
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in HITS.items() for text in texts])
+def test_a_rule_hits_what_it_means(code: str, text: str) -> None:
+    decision = decide(text, rules=RULES, stage="output")
+    assert decision.rule is not None
+    assert decision.rule.code == code
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in MISSES.items() for text in texts])
+def test_a_rule_leaves_its_neighbours_alone(code: str, text: str) -> None:
+    alone = next(rule for rule in RULES.rules if rule.code == code)
+    decision = decide(text, rules=RULES, stage="output")
+    assert decision.rule is not alone
+    assert decision.rule is None, decision.rule.code
+
+
+def test_every_default_rule_is_tried_here() -> None:
+    assert HITS.keys() == MISSES.keys() == {rule.code for rule in RULES.rules}
+
+
+def test_the_strongest_action_wins_whatever_the_order() -> None:
+    for text in (f"{PHONE} and {RESIDENT_ID}", f"{RESIDENT_ID} and {PHONE}"):
+        decision = decide(text, rules=RULES, stage="input")
+        assert (decision.action, decision.rule and decision.rule.code) == ("block", "PII-ID-01")
+
+
+def test_a_decision_names_the_places_in_the_original() -> None:
+    text = f"保\u200b存 {PHONE}、1３\u200b812345678"
+    decision = decide(text, rules=RULES, stage="input")
+    assert decision.action == "redact"
+    assert [text[start:end] for start, end in decision.spans] == [PHONE, "1３\u200b812345678"]
+
+
+def test_a_match_is_masked_and_nothing_else() -> None:
+    masked, rules = redact(f"Ring {PHONE}, not 1381234567.", rules=RULES, stage="input")
+    assert masked == "Ring ［phone］, not 1381234567."
+    assert [rule.code for rule in rules] == ["PII-PHONE-01"]
+
+
+def test_nothing_of_matches_that_overlap_is_left() -> None:
+    """The end of a phone number that is the beginning of a card number, too."""
+    masked, _rules = redact("86 13800138000 1234 5678", rules=RULES, stage="output")
+    assert not any(digits in masked for digits in ("138", "000", "8000"))
+
+
+@pytest.mark.parametrize(
+    ("number", "is_right"),
+    [
+        ("11010519491231002x", True),
+        ("110105194912310021", False),
+        ("110105 19491231-002X", True),
+        ("1101051949123100", False),
+        ("", False),
+        ("1101051949123100➀x", False),
+    ],
+)
+def test_the_check_digit_of_an_identity_number(number: str, is_right: bool) -> None:
+    assert is_resident_id(number) is is_right
+
+
+@pytest.mark.parametrize(
+    ("number", "is_right"),
+    [
+        ("4111111111111111", True),
+        ("4111-1111 1111 1111", True),
+        ("4111111111111112", False),
+        ("4222222222222", True),
+        ("411111111111", False),
+        ("6222000000000000004", True),
+        ("62220000000000000048", False),
+        ("", False),
+        ("４１１１１１１１１１１１１１１１", False),
+        ("411111111111111➀", False),
+    ],
+)
+def test_the_check_digit_of_a_card(number: str, is_right: bool) -> None:
+    assert is_card_number(number) is is_right

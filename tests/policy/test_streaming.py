@@ -1,0 +1,200 @@
+"""However an answer is cut into pieces, people see what the rules make of the whole, and never part of a secret."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from policy.engine import decide, redact
+from policy.errors import OutputBlocked
+from policy.ruleset import RuleSet
+from policy.services import OutputScreen
+from tests.policy.support import CARD, PHONE, RESIDENT_ID, RULES, rule, rules_from, streamed
+
+FRAGMENTS = [
+    PHONE, RESIDENT_ID, "110105194912310021", CARD, "4111 1111 1111 1111", "6222000000000000004", "+86", "86-", " ",
+    "a", "1", "13", "号", "-", "1" * 17, "x", "４", "\u200b", "①", "e\u0301", "㎏", "\n", "ghp", "akia", "\ud83d",
+]  # fmt: skip
+TEXTS = [
+    f"Ring {PHONE} now",
+    f"x{PHONE}",
+    f"2{PHONE}",
+    f"{PHONE}9 {PHONE}",
+    f"+86{PHONE}",
+    "86-138 1234 5678",
+    RESIDENT_ID,
+    f"9{RESIDENT_ID}1",
+    f"{RESIDENT_ID}{PHONE}",
+    "110105194912310021",
+    "4111 1111 1111 1111 2026",
+    "2026 4111 1111 1111 1111",
+    "6222 0000 0000 0000 004,",
+    "138\u200b1234\u200b5678\u200b",
+    "４１１１ 1111 1111 1111",
+    "e\u0301138①2345678",
+    "86 13800138000 1234 5678",
+]
+
+
+def every_cut(text: str) -> Iterator[list[str]]:
+    """Yield the text in every possible way of pieces."""
+    for cuts in itertools.product([False, True], repeat=len(text) - 1):
+        places = [0, *(at + 1 for at, is_cut in enumerate(cuts) if is_cut), len(text)]
+        yield [text[start:end] for start, end in itertools.pairwise(places)]
+
+
+def some_cuts(text: str, rng: random.Random) -> Iterator[list[str]]:
+    """Yield the text whole, letter by letter, in two at every place, and in pieces at random."""
+    yield [text]
+    yield list(text)
+    for at in range(len(text) + 1):
+        yield [text[:at], text[at:]]
+    for _ in range(10):
+        places = sorted(rng.choices(range(len(text) + 1), k=4))
+        yield [text[start:end] for start, end in itertools.pairwise([0, *places, len(text)])]
+
+
+def whole(text: str, rules: RuleSet) -> str:
+    return redact(text, rules=rules, stage="output")[0]
+
+
+def shown_before_a_block(pieces: list[str]) -> tuple[str, bool]:
+    screen, shown = OutputScreen(RULES), ""
+    try:
+        for piece in pieces:
+            shown += screen.feed(piece).text
+        shown += screen.finish().text
+    except OutputBlocked:
+        return shown, True
+    return shown, False
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    """Rules with all that makes a stream hard: word boundaries, nested, optional and repeated parts, overlaps."""
+    return rules_from(
+        tmp_path_factory.mktemp("rules"),
+        rule("A-1", pattern=r"'\bab{1,3}\b'", input="", output='"redact"', mask='"<A>"'),
+        rule("A-2", pattern="'b(?:ca|c{2,3}|b)?d'", input="", output='"redact"', mask='"<B>"'),
+        rule("A-3", pattern="", keywords='["cab", "bad"]', input="", output='"redact"', mask='"<C>"'),
+        rule("A-4", pattern="'^d.{0,1}[^b]'", input="", output='"redact"', mask='"<D>"'),
+    )
+
+
+def test_every_cut_of_short_texts_gives_what_the_whole_gives(small: RuleSet) -> None:
+    rng = random.Random(7)
+    texts = ["".join(rng.choices("aabbccd \u200b", k=9)) for _ in range(40)]
+    changed = 0
+    for text in texts:
+        expected = whole(text, small)
+        changed += expected != text
+        for pieces in every_cut(text):
+            assert streamed(pieces, small) == expected, pieces
+    assert changed > 10
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_default_rules_mask_in_pieces_as_in_the_whole(text: str) -> None:
+    expected = whole(text, RULES)
+    for pieces in some_cuts(text, random.Random(text)):
+        assert streamed(pieces, RULES) == expected, pieces
+
+
+def test_fragments_thrown_together_mask_in_pieces_as_in_the_whole() -> None:
+    rng = random.Random(11)
+    for _ in range(250):
+        text = "".join(rng.choices(FRAGMENTS, k=rng.randint(1, 7)))
+        expected = whole(text, RULES)
+        for pieces in itertools.islice(some_cuts(text, rng), 1, None, 5):
+            assert streamed(pieces, RULES) == expected, pieces
+
+
+@pytest.mark.parametrize(
+    ("before", "secret"),
+    [
+        ("The mark is ", "TOP SECRET//"),
+        ("级别：", "机\u200b密★"),
+        ("Buy: ", "guaranteed risk-free return"),
+        ("Key ", "AKIAABCDEFGHIJKLMNOP"),
+        ("Look:\n", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("", "ＳＥＣＲＥＴ//noforn"),
+    ],
+)
+def test_nothing_of_what_is_blocked_is_ever_shown(before: str, secret: str) -> None:
+    text = f"{before}{secret} and more"
+    for pieces in some_cuts(text, random.Random(3)):
+        shown, is_blocked = shown_before_a_block(pieces)
+        assert is_blocked, pieces
+        assert before.startswith(shown), pieces
+
+
+def test_after_a_block_nothing_more_comes_out() -> None:
+    screen = OutputScreen(RULES)
+    with pytest.raises(OutputBlocked):
+        screen.feed("机密★ ")
+    for _ in range(2):
+        with pytest.raises(OutputBlocked) as again:
+            screen.feed("harmless words")
+    with pytest.raises(OutputBlocked):
+        screen.finish()
+    assert again.value.decision.rule is not None
+    assert again.value.decision.rule.code == "SEC-MARK-01"
+
+
+def test_what_only_looks_like_a_key_until_it_goes_on_is_not_blocked() -> None:
+    text = "AKIAABCDEFGHIJKLMNOPQ"
+    assert decide(text, rules=RULES, stage="output").action == "allow"
+    for pieces in some_cuts(text, random.Random(5)):
+        assert streamed(pieces, RULES) == text
+
+
+@pytest.mark.parametrize(
+    ("piece", "held"),
+    [
+        ("The heron waits. ", ""),
+        ("苍鹭在河边等鱼。", ""),
+        ("It is 2026, ", ""),
+        ("number 0", ""),
+        ("they are many", ""),
+        ("It ends with a digit 1", "1"),
+        ("Ring 138 ", "138 "),
+        ("Ring 138 a", "a"),
+        ("x138", ""),
+        ("保", "保"),
+        ("确保", "保"),
+        ("担保。", ""),
+        ("cats", "s"),
+        ("--", "--"),
+    ],
+)
+def test_no_more_is_held_back_than_may_begin_a_match(piece: str, held: str) -> None:
+    rules = rules_without_identity_numbers() if piece == "x138" else RULES
+    shown = OutputScreen(rules).feed(piece).text
+    assert piece == shown + held
+
+
+def rules_without_identity_numbers() -> RuleSet:
+    """An identity number may begin with any digit but 0, in the middle of a word; a phone number may not."""
+    from policy.ruleset import _stream
+
+    others = tuple(rule for rule in RULES.rules if rule.code != "PII-ID-01")
+    return RuleSet(version=RULES.version, rules=others, stream=_stream(others))
+
+
+def test_the_screen_tells_which_rules_masked_something() -> None:
+    screen = OutputScreen(RULES)
+    for piece in (PHONE, ", ", RESIDENT_ID, ", ", PHONE, " "):
+        screen.feed(piece)
+    screen.finish()
+    assert screen.redacted_by == ("PII-PHONE-01", "PII-ID-01")
+
+
+def test_a_rule_that_only_flags_changes_no_stream(tmp_path: Path) -> None:
+    rules = rules_from(tmp_path, rule(input="", output='"flag"', pattern="'[a-z]{1,100}'"))
+    screen = OutputScreen(rules)
+    assert screen.feed("heron").text == "heron"
+    assert screen.redacted_by == ()

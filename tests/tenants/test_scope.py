@@ -1,0 +1,411 @@
+"""Without a tenant there is no data, and with one nobody else's: in sync and async code, in every way to ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Subquery, prefetch_related_objects
+
+from accounts.models import User
+from chat.models import Author, Conversation, Message, Status
+from consent.models import ConsentNotice, ConsentRecord
+from consent.services import accept_notice, read_current_notice
+from tenants.models import Tenant
+from tenants.scope import TenantScopeMissing, current_tenant_id, tenant_scope
+from tests.conftest import Cast
+
+Query = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A conversation with a message, and the cast's consent, in each tenant; read outside any scope."""
+
+    north: Tenant
+    south: Tenant
+    conversation: Conversation
+    foreign: Conversation
+    message: Message
+    foreign_message: Message
+    notice: ConsentNotice
+    foreign_notice: ConsentNotice
+
+
+@pytest.fixture
+def rows(cast: Cast) -> Rows:
+    assert cast.member.tenant is not None
+    assert cast.outsider.tenant is not None
+    own, foreign = (make_rows(person) for person in (cast.member, cast.outsider))
+    return Rows(
+        north=cast.member.tenant,
+        south=cast.outsider.tenant,
+        conversation=own[0],
+        foreign=foreign[0],
+        message=own[1],
+        foreign_message=foreign[1],
+        notice=own[2],
+        foreign_notice=foreign[2],
+    )
+
+
+def make_rows(person: User) -> tuple[Conversation, Message, ConsentNotice]:
+    assert person.tenant_id is not None
+    with tenant_scope(person.tenant_id):
+        conversation = Conversation.objects.create(tenant_id=person.tenant_id, owner=person, title="Herons")
+        message = Message.objects.create(
+            tenant_id=person.tenant_id,
+            conversation=conversation,
+            exchange=conversation.id,
+            position=1,
+            author=Author.PERSON,
+            status=Status.COMPLETE,
+            body="Where?",
+        )
+        notice = read_current_notice(language="en")
+        accept_notice(person, notice=notice, ip=None)
+    return conversation, message, notice
+
+
+READS: dict[str, Query] = {
+    "all": lambda m: list(m.objects.all()),
+    "iterate the manager": lambda m: list(m.objects.filter()),
+    "filter": lambda m: list(m.objects.filter(pk__isnull=False)),
+    "exclude": lambda m: list(m.objects.exclude(pk__isnull=True)),
+    "exists": lambda m: m.objects.exists(),
+    "exclude exists": lambda m: m.objects.exclude(pk__isnull=True).exists(),
+    "contains": lambda m: m.objects.contains(m(pk="0" * 32)),
+    "in_bulk": lambda m: m.objects.in_bulk(),
+    "in_bulk of keys": lambda m: m.objects.in_bulk(["0" * 32]),
+    "get": lambda m: m.objects.get(pk="0" * 32),
+    "first": lambda m: m.objects.first(),
+    "last": lambda m: m.objects.last(),
+    "earliest": lambda m: m.objects.earliest("pk"),
+    "count": lambda m: m.objects.count(),
+    "distinct count": lambda m: m.objects.distinct().count(),
+    "len": lambda m: len(m.objects.all()),
+    "bool": lambda m: bool(m.objects.all()),
+    "index": lambda m: m.objects.all()[0],
+    "slice": lambda m: list(m.objects.all()[:1]),
+    "aggregate": lambda m: m.objects.aggregate(newest=Max("pk")),
+    "annotate": lambda m: list(m.objects.annotate(number=Count("pk"))),
+    "values": lambda m: list(m.objects.values("pk")),
+    "values_list": lambda m: list(m.objects.values_list("pk", flat=True)),
+    "only": lambda m: list(m.objects.only("pk")),
+    "defer": lambda m: list(m.objects.defer("tenant")),
+    "alias": lambda m: list(m.objects.alias(same=F("pk")).filter(same=F("pk"))),
+    "iterator": lambda m: list(m.objects.iterator()),
+    "order_by": lambda m: list(m.objects.order_by("pk").reverse()),
+    "explain": lambda m: m.objects.explain(),
+    "union": lambda m: list(m.objects.all().union(m.objects.all())),
+    "intersection": lambda m: list(m.objects.all().intersection(m.objects.all())),
+    "difference": lambda m: list(m.objects.all().difference(m.objects.none())),
+    "or": lambda m: list(m.objects.all() | m.objects.all()),
+    "and": lambda m: list(m.objects.all() & m.objects.all()),
+    "select_related": lambda m: list(m.objects.select_related("tenant")),
+    "prefetch_related": lambda m: list(m.objects.prefetch_related("tenant")),
+    "select_for_update": lambda m: list(m.objects.select_for_update()),
+    "using": lambda m: list(m.objects.using("default")),
+    "db_manager": lambda m: list(m.objects.db_manager("default").all()),
+    "dates": lambda m: list(m.objects.datetimes(date_field(m), "day")),
+    "raw": lambda m: list(m.objects.raw("SELECT 1")),
+    "raw of a query set": lambda m: list(m.objects.all().raw("SELECT 1")),
+    "subquery": lambda m: list(User.objects.filter(tenant__in=m.objects.values("tenant"))),
+    "subquery expression": lambda m: list(User.objects.annotate(x=Subquery(m.objects.values("pk")[:1]))),
+    "exists of another": lambda m: list(
+        User.objects.filter(Exists(m.objects.filter(tenant=OuterRef("tenant"))))
+    ),
+    "default manager": lambda m: list(m._default_manager.all()),
+    "base manager": lambda m: list(m._base_manager.all()),
+    "pickled query": lambda m: list(reread(m)),
+}
+WRITES: dict[str, Query] = {
+    "create": lambda m: m.objects.create(),
+    "get_or_create": lambda m: m.objects.get_or_create(pk="0" * 32),
+    "update_or_create": lambda m: m.objects.update_or_create(pk="0" * 32),
+    "bulk_create": lambda m: m.objects.bulk_create([m()]),
+    "bulk_create of a query set": lambda m: m.objects.all().bulk_create([m()]),
+    "bulk_update": lambda m: m.objects.bulk_update([m(pk="0" * 32)], ["tenant"]),
+    "update": lambda m: m.objects.update(pk=F("pk")),
+    "filter update": lambda m: m.objects.filter(pk__isnull=False).update(pk=F("pk")),
+    "delete": lambda m: m.objects.all().delete(),
+    "exclude delete": lambda m: m.objects.exclude(pk__isnull=True).delete(),
+    "raw delete": lambda m: m.objects.all()._raw_delete("default"),
+    "save": lambda m: m().save(),
+    "delete a row": lambda m: m(pk="0" * 32).delete(),
+}
+MODELS = (Conversation, Message, ConsentNotice, ConsentRecord)
+
+
+def date_field(model: Any) -> str:
+    return next(field.name for field in model._meta.fields if field.name.endswith("_at"))
+
+
+def reread(model: Any) -> Any:
+    """Put a query that was built outside a scope onto a query set, as a cache of query sets would."""
+    import pickle
+
+    query_set = model.objects.all()
+    query_set.query = pickle.loads(pickle.dumps(query_set.query))  # noqa: S301 (our own)
+    return query_set
+
+
+def denied(ask: Callable[[], Any]) -> bool:
+    try:
+        ask()
+    except TenantScopeMissing:
+        return True
+    return False
+
+
+def test_outside_a_scope_every_query_raises(rows: Rows) -> None:
+    asked = [(how, model) for how in READS | WRITES for model in MODELS]
+    assert [pair for pair in asked if not denied(lambda pair=pair: (READS | WRITES)[pair[0]](pair[1]))] == []
+
+
+FOLLOWS: dict[str, Callable[[Rows], Any]] = {
+    "foreign key": lambda rows: (
+        Message(pk=rows.message.pk, conversation_id=rows.conversation.pk).conversation
+    ),
+    "reverse manager": lambda rows: list(rows.conversation.messages.all()),
+    "reverse count": lambda rows: rows.conversation.messages.count(),
+    "reverse add": lambda rows: rows.conversation.messages.add(rows.message),
+    "reverse create": lambda rows: rows.conversation.messages.create(tenant=rows.north),
+    "refresh": lambda rows: rows.conversation.refresh_from_db(),
+    "deferred field": lambda rows: defer(rows.conversation, "created_at").created_at,
+    "save a field": lambda rows: rows.conversation.save(update_fields=["updated_at"]),
+    "delete": lambda rows: rows.conversation.delete(),
+    "prefetch": lambda rows: prefetch_related_objects([rows.conversation], "messages"),
+    "prefetch of a query": lambda rows: prefetch_related_objects(
+        [rows.conversation], Prefetch("messages", Message.objects.all())
+    ),
+}
+
+
+def defer(row: Conversation, field: str) -> Conversation:
+    """Return the row as if the field had not been read."""
+    return Conversation.from_db(
+        "default", ["id", "tenant_id", "owner_id"], [row.pk, row.tenant_id, row.owner_id]
+    )
+
+
+@pytest.mark.parametrize("how", FOLLOWS)
+def test_outside_a_scope_a_row_in_hand_leads_nowhere(how: str, rows: Rows) -> None:
+    with pytest.raises(TenantScopeMissing):
+        FOLLOWS[how](rows)
+    with tenant_scope(rows.north.id):
+        assert Conversation.objects.filter(pk=rows.conversation.pk).exists()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_inside_a_scope_every_way_of_reading_gives_its_tenants_rows_only(model: Any, rows: Rows) -> None:
+    with tenant_scope(rows.south.id):
+        foreign = {row.pk for row in model.objects.all()}
+    with tenant_scope(rows.north.id):
+        own = {row.pk for row in model.objects.all()}
+        assert own
+        assert foreign
+        assert not own & foreign
+        assert model.objects.count() == len(own)
+        assert set(model.objects.in_bulk()) == own
+        assert not model.objects.filter(pk__in=foreign).exists()
+        assert {row.pk for row in model.objects.iterator()} == own
+        assert {row.pk for row in model.objects.order_by().union(model.objects.order_by())} == own
+        assert {row.pk for row in model.objects.all() | model.objects.all()} == own
+        assert set(model.objects.exclude(pk__isnull=True).values_list("pk", flat=True)) == own
+        assert {row.tenant_id for row in model._base_manager.all()} == {rows.north.id}
+        with pytest.raises(model.DoesNotExist):
+            model.objects.get(pk=foreign.pop())
+
+
+def test_scopes_nest_and_close(rows: Rows) -> None:
+    def seen() -> list[Any]:
+        return [conversation.tenant_id for conversation in Conversation.objects.all()]
+
+    with tenant_scope(rows.north.id):
+        with tenant_scope(rows.south.id):
+            assert seen() == [rows.south.id]
+        assert seen() == [rows.north.id]
+        with pytest.raises(ValueError, match="stop"), tenant_scope(rows.south.id):
+            raise ValueError("stop")
+        assert current_tenant_id() == rows.north.id
+    with pytest.raises(TenantScopeMissing):
+        current_tenant_id()
+
+
+def test_a_query_built_in_one_scope_does_not_follow_into_another(rows: Rows) -> None:
+    with tenant_scope(rows.north.id):
+        built = Conversation.objects.all()
+    with tenant_scope(rows.south.id):
+        assert {row.tenant_id for row in built} == {rows.north.id}
+
+
+def test_a_query_built_outside_a_scope_stays_denied_inside_one(rows: Rows) -> None:
+    built = Conversation.objects.all()
+    with tenant_scope(rows.north.id), pytest.raises(TenantScopeMissing):
+        list(built)
+
+
+FOREIGN_WRITES: dict[str, Callable[[Rows], Any]] = {
+    "save": lambda rows: rows.foreign.save(),
+    "save of a field": lambda rows: rows.foreign.save(update_fields=["updated_at"]),
+    "delete": lambda rows: rows.foreign.delete(),
+    "create": lambda rows: Conversation.objects.create(
+        tenant_id=rows.south.id, owner_id=rows.foreign.owner_id, title="x"
+    ),
+    "bulk_create": lambda rows: Conversation.objects.bulk_create([rows.foreign], ignore_conflicts=True),
+    "bulk_create upsert": lambda rows: Conversation.objects.bulk_create(
+        [rows.foreign], update_conflicts=True, unique_fields=["id"], update_fields=["updated_at"]
+    ),
+    "get_or_create": lambda rows: Conversation.objects.get_or_create(
+        pk=rows.foreign.pk, tenant_id=rows.south.id, defaults={"owner_id": rows.foreign.owner_id}
+    ),
+    "move by saving": lambda rows: moved(rows.conversation, rows.south).save(),
+    "move by update": lambda rows: Conversation.objects.update(tenant=rows.south),
+    "move by update of the key": lambda rows: Conversation.objects.filter(pk__isnull=False).update(
+        tenant_id=rows.south.id
+    ),
+    "move by bulk_update": lambda rows: Conversation.objects.bulk_update(
+        [moved(rows.conversation, rows.south)], ["tenant"]
+    ),
+}
+
+
+def moved(row: Conversation, tenant: Tenant) -> Conversation:
+    row.tenant = tenant
+    return row
+
+
+@pytest.mark.parametrize("how", FOREIGN_WRITES)
+def test_inside_a_scope_another_tenants_row_cannot_be_written(how: str, rows: Rows) -> None:
+    with tenant_scope(rows.north.id), pytest.raises(TenantScopeMissing):
+        FOREIGN_WRITES[how](rows)
+
+
+def test_another_tenants_rows_are_out_of_reach_of_updates_and_deletes(rows: Rows) -> None:
+    with tenant_scope(rows.north.id):
+        everything = Message.objects.filter(pk__in=[rows.message.pk, rows.foreign_message.pk])
+        assert everything.update(position=7) == 1
+        assert Message.objects.bulk_update([rows.foreign_message], ["position"]) == 0
+        assert everything.delete()[0] == 1
+        with pytest.raises(Conversation.DoesNotExist):
+            rows.foreign.refresh_from_db()
+        with pytest.raises(Conversation.DoesNotExist):
+            _ = Message(pk=rows.message.pk, conversation_id=rows.foreign.pk).conversation
+    with tenant_scope(rows.south.id):
+        assert Message.objects.get(pk=rows.foreign_message.pk).position == 1
+
+
+FORGED_WRITES: dict[str, Callable[[ConsentNotice], Any]] = {
+    "save": lambda forged: forged.save(),
+    "delete": lambda forged: forged.delete(),
+    "insert or overwrite": lambda forged: ConsentNotice.objects.bulk_create(
+        [forged], update_conflicts=True, unique_fields=["id"], update_fields=["title", "tenant"]
+    ),
+    "overwrite by position": lambda forged: ConsentNotice.objects.bulk_create([forged], None, False, True),
+    "overwrite in bulk": lambda forged: ConsentNotice.objects.bulk_update([forged], ["title"]),
+}
+
+
+@pytest.mark.parametrize("how", FORGED_WRITES)
+def test_a_row_with_our_tenant_and_anothers_key_does_not_change_theirs(how: str, rows: Rows) -> None:
+    key, title = rows.foreign_notice.pk, rows.foreign_notice.title
+    with tenant_scope(rows.north.id):
+        forged = ConsentNotice(pk=key, tenant=rows.north, version=9, language="en", title="forged")
+        with suppress(TenantScopeMissing, IntegrityError), transaction.atomic():
+            FORGED_WRITES[how](forged)
+    with tenant_scope(rows.south.id):
+        assert ConsentNotice.objects.get(pk=key).title == title
+
+
+# --- async ----------------------------------------------------------------------------------------------------------
+ASYNC: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "aget": lambda m: m.objects.aget(pk="0" * 32),
+    "afirst": lambda m: m.objects.afirst(),
+    "aexists": lambda m: m.objects.aexists(),
+    "acount": lambda m: m.objects.acount(),
+    "aaggregate": lambda m: m.objects.aaggregate(newest=Max("pk")),
+    "ain_bulk": lambda m: m.objects.ain_bulk(),
+    "acontains": lambda m: m.objects.acontains(m(pk="0" * 32)),
+    "aiterator": lambda m: collect(m.objects.aiterator()),
+    "async for": lambda m: collect(m.objects.all()),
+    "async for filter": lambda m: collect(m.objects.filter(pk__isnull=False)),
+    "async for exclude": lambda m: collect(m.objects.exclude(pk__isnull=True)),
+    "async for select_related": lambda m: collect(m.objects.select_related("tenant")),
+    "async for values": lambda m: collect(m.objects.values("pk")),
+    "aexplain": lambda m: m.objects.aexplain(),
+    "acreate": lambda m: m.objects.acreate(),
+    "aget_or_create": lambda m: m.objects.aget_or_create(pk="0" * 32),
+    "abulk_create": lambda m: m.objects.abulk_create([m()]),
+    "abulk_update": lambda m: m.objects.abulk_update([m(pk="0" * 32)], ["tenant"]),
+    "aupdate": lambda m: m.objects.aupdate(pk=F("pk")),
+    "adelete": lambda m: m.objects.exclude(pk__isnull=True).adelete(),
+    "asave": lambda m: m().asave(),
+    "adelete a row": lambda m: m(pk="0" * 32).adelete(),
+    "sync_to_async": lambda m: sync_to_async(lambda: list(m.objects.all()))(),
+    "to_thread": lambda m: asyncio.to_thread(m.objects.count),
+}
+
+
+async def collect(rows: AsyncIterator[Any]) -> list[Any]:
+    return [row async for row in rows]
+
+
+async def was_denied(query: Awaitable[Any]) -> bool:
+    try:
+        await query
+    except TenantScopeMissing:
+        return True
+    return False
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_outside_a_scope_every_asynchronous_query_raises(rows: Rows) -> None:
+    asked = [(how, model) for how in ASYNC for model in MODELS]
+    assert [pair for pair in asked if not await was_denied(ASYNC[pair[0]](pair[1]))] == []
+
+
+async def seen_by(tenant: Tenant, *, rounds: int = 5) -> set[Any]:
+    """Look in many ways, giving way to other tasks between."""
+    seen = set()
+    with tenant_scope(tenant.id):
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+            seen |= {row.tenant_id async for row in Conversation.objects.select_related("owner")}
+            seen |= {row.tenant_id for row in await sync_to_async(lambda: list(Message.objects.all()))()}
+            notice = await ConsentNotice.objects.afirst()
+            assert notice is not None
+            seen.add(notice.tenant_id)
+            await asyncio.sleep(0.001)
+    return seen
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_two_tasks_with_two_tenants_side_by_side_see_their_own(rows: Rows) -> None:
+    tenants = [rows.north, rows.south] * 3
+    for tenant, seen in zip(tenants, await asyncio.gather(*map(seen_by, tenants)), strict=True):
+        assert seen == {tenant.id}
+    with pytest.raises(TenantScopeMissing):
+        await Conversation.objects.acount()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_bare_executor_thread_has_no_scope(rows: Rows) -> None:
+    with tenant_scope(rows.north.id), ThreadPoolExecutor(1) as pool:
+        with pytest.raises(TenantScopeMissing):
+            await asyncio.get_running_loop().run_in_executor(pool, Conversation.objects.count)
+        assert await asyncio.to_thread(current_tenant_id) == rows.north.id
+
+
+@pytest.fixture(autouse=True)
+def no_scope_is_left_open() -> Iterator[None]:
+    yield
+    with pytest.raises(TenantScopeMissing):
+        current_tenant_id()
