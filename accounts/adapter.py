@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.backends import may_sign_in
 from accounts.models import User
-from accounts.permissions import LANDING_PAGES
+from accounts.roles import LANDING_PAGES
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

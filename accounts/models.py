@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.permissions import Role, permissions_of
+from accounts.roles import Role, permissions_of
 from common import clock
 from tenants.models import Tenant
 

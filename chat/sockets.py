@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.models import User
-from accounts.permissions import CHAT_USE
+from accounts.roles import CHAT_USE
 from accounts.services import read_live_account
 from common.errors import NotFound
 from common.threads import in_database_thread

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lockout import request_ip
 from accounts.models import User
-from accounts.permissions import CHAT_USE, LANDING_PAGES
+from accounts.roles import CHAT_USE, LANDING_PAGES
 from chat import services
 from chat.forms import ClearForm, RenameForm
 from chat.models import Conversation, Message

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.lockout import request_ip
 from accounts.models import User
-from accounts.permissions import CHAT_USE
+from accounts.roles import CHAT_USE
 from common.access import require_permission
 from common.errors import BadRequest, ConsentRequired, NotFound
 from consent import services

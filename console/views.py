@@ -14,7 +14,7 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from accounts.permissions import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
+from accounts.roles import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
 from chat.runtime import runtime
 from common.access import require_permission
 from console.health import installation_checks

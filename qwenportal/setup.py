@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
-from accounts.permissions import Role
+from accounts.roles import Role
 from accounts.services import create_account
 from consent.notice_files import default_notices
 from consent.services import NoticeText, publish_notice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import shutil
 import subprocess
@@ -23,7 +24,8 @@ TIMEOUT_S = 30
 def fetch_known(model: KnownModel, *, folder: Path) -> Path:
     """Download a published model into `folder` and return the file; a broken download goes on where it stopped.
 
-    Tries each address in turn. The caller checks the digest. Raises ModelError when none answers.
+    Tries each address in turn. The caller checks the digest. Raises ModelError when none gives the whole file; what
+    has come by then is kept for the next time.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = folder / f"{model.key}.part"
@@ -31,10 +33,12 @@ def fetch_known(model: KnownModel, *, folder: Path) -> Path:
     for url in model.urls:
         try:
             _download(url, part=part, size_bytes=model.size_bytes, label=model.name)
-        except (urllib.error.URLError, OSError) as error:
-            reasons.append(f"{url.split('/')[2]}: {getattr(error, 'reason', error)}")
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            reasons.append(f"{url.split('/')[2]}: {getattr(error, 'reason', error) or type(error).__name__}")
             continue
-        return part
+        if part.stat().st_size >= model.size_bytes:
+            return part
+        reasons.append(f"{url.split('/')[2]}: the connection ended early")
     raise ModelError(
         "could not be fetched ("
         + "; ".join(reasons)

@@ -22,6 +22,18 @@ MAX_ARRAY_ITEMS = 1 << 21
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 
+_CONTEXT_LENGTH = ".context_length"
+_KEPT = frozenset(
+    {
+        "general.architecture",
+        "general.name",
+        "general.file_type",
+        "general.license",
+        "general.size_label",
+        "tokenizer.chat_template",
+    }
+)
+
 # llama.cpp, enum llama_ftype: what general.file_type means.
 _FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -49,18 +61,18 @@ def read_gguf_header(path: Path) -> GgufHeader:
     try:
         with path.open("rb") as file:
             pairs = _read_pairs(file)
-    except (struct.error, UnicodeDecodeError, EOFError) as error:
+    except (struct.error, EOFError) as error:
         raise ModelError("the file ends early or is damaged") from error
     except OSError as error:
         raise ModelError(f"the file cannot be read: {error.strerror}") from error
     architecture = _text(pairs, "general.architecture")
-    context = pairs.get(f"{architecture}.context_length", 0)
-    if not architecture or not isinstance(context, int) or not 0 < context <= 1 << 24:
+    context = _number(pairs, architecture + _CONTEXT_LENGTH)
+    if not architecture or not 0 < context <= 1 << 24:
         raise ModelError("the file does not say its architecture and context length")
     return GgufHeader(
         name=_text(pairs, "general.name") or path.stem,
         architecture=architecture,
-        quantisation=_FILE_TYPES.get(int(pairs.get("general.file_type", -1)), "?"),
+        quantisation=_FILE_TYPES.get(_number(pairs, "general.file_type"), "?"),
         context_tokens=context,
         licence=_text(pairs, "general.license"),
         size_label=_text(pairs, "general.size_label"),
@@ -75,6 +87,13 @@ def _text(pairs: dict[str, Value], key: str) -> str:
     return value if key == "tokenizer.chat_template" else "".join(filter(str.isprintable, value))[:120]
 
 
+def _number(pairs: dict[str, Value], key: str) -> int:
+    value = pairs.get(key, -1)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ModelError(f"{key} is not a whole number")
+    return value
+
+
 def _read_pairs(file: BinaryIO) -> dict[str, Value]:
     if _take(file, 4) != b"GGUF":
         raise ModelError("this is not a GGUF file")
@@ -87,7 +106,7 @@ def _read_pairs(file: BinaryIO) -> dict[str, Value]:
     for _index in range(count):
         key = _read_text(file, limit=MAX_KEY_BYTES)
         value = _read_value(file, kind=_read_kind(file))
-        if value is not None:
+        if value is not None and (key in _KEPT or key.endswith(_CONTEXT_LENGTH)):
             pairs[key] = value
     return pairs
 

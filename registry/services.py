@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -30,13 +31,16 @@ def import_file(path: Path, *, source: str, expected: KnownModel | None = None) 
     header = read_gguf_header(path)
     folder = Path(settings.PORTAL.models_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = folder / f"import-{os.getpid()}.tmp"
+    draft = folder / f"import-{secrets.token_hex(8)}.tmp"
     try:
         digest = _copy_and_hash(path, draft)
         if expected is not None and digest != expected.sha256:
             raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
         draft.chmod(0o444)
-        draft.replace(folder / f"{digest}.gguf")
+        stored = folder / f"{digest}.gguf"
+        draft.replace(stored)
+    except OSError as error:
+        raise ModelError(f"the file cannot be copied: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
     known = expected or next(
@@ -46,7 +50,7 @@ def import_file(path: Path, *, source: str, expected: KnownModel | None = None) 
         artifact, created = ModelArtifact.objects.get_or_create(
             sha256=digest,
             defaults={
-                "size_bytes": path.stat().st_size,
+                "size_bytes": stored.stat().st_size,
                 "name": known.name if known else header.name,
                 "architecture": header.architecture,
                 "quantisation": header.quantisation,

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import User, make_handle
-from accounts.permissions import LANDING_PAGES, ROLE_PERMISSIONS, Role, permissions_of
+from accounts.roles import LANDING_PAGES, ROLE_PERMISSIONS, Role, permissions_of
 from accounts.services import create_account
 from tenants.models import Tenant
 from tenants.services import create_tenant

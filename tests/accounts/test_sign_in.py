@@ -98,7 +98,7 @@ def without_what_differs(page: str, fields: dict[str, str]) -> str:
     """Return a page without its tokens and without what the person typed."""
     text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", page)
     for typed in sorted(fields.values(), key=len, reverse=True):
-        text = text.replace(f' value="{html.escape(typed)}"', "") if typed else text
+        text = text.replace(f' value="{html.escape(typed)}"', "")
     return text
 
 
@@ -123,7 +123,6 @@ def test_every_failure_looks_the_same(cast: Cast) -> None:
     assert expected[0] == 200
     assert WRONG in expected[2]
     for name, answer in answers.items():
-        assert answer[2].splitlines() == expected[2].splitlines(), name
         assert answer == expected, name
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.permissions import Role
+from accounts.roles import Role
 from accounts.services import create_account
 from tenants.models import Tenant
 

@@ -52,9 +52,16 @@ class Command(BaseCommand):
             )
 
     def _verify(self, _options: dict[str, Any]) -> None:
+        faults = []
         for artifact in ModelArtifact.objects.all():
-            services.verify_artifact(artifact)
-            self.stdout.write(f"{artifact.sha256[:12]}  {artifact.name}: unchanged")
+            try:
+                services.verify_artifact(artifact)
+            except ModelError as error:
+                faults.append(error.detail)
+            else:
+                self.stdout.write(f"{artifact.sha256[:12]}  {artifact.name}: unchanged")
+        if faults:
+            raise CommandError("\n".join(faults))
 
     def _activate(self, options: dict[str, Any]) -> None:
         found = list(ModelArtifact.objects.filter(sha256__startswith=options["digest"])[:2])

@@ -1,0 +1,187 @@
+"""A model is imported whole and unchanged, or not at all, and never used after somebody changed it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from audit.models import AuditEvent
+from registry import catalogue, services
+from registry.catalogue import KnownModel
+from registry.errors import ModelError
+from registry.models import ModelArtifact
+from registry.services import activate, active_artifact, import_file, verify_artifact
+from tests.registry.support import model_bytes
+
+Output = pytest.CaptureFixture[str]
+
+
+def known(**changes: object) -> KnownModel:
+    data = model_bytes()
+    model = KnownModel(
+        key="heron",
+        name="Heron-Instruct",
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        licence="Apache-2.0",
+        urls=(),
+    )
+    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
+
+
+def tamper(artifact: ModelArtifact) -> None:
+    artifact.path.chmod(0o644)
+    with artifact.path.open("r+b") as file:
+        file.seek(-3, os.SEEK_END)
+        file.write(b"X")
+
+
+def test_a_file_is_stored_read_only_under_its_digest(store: Path, model_file: Path) -> None:
+    artifact = import_file(model_file, source="a disk")
+    assert artifact.sha256 == hashlib.sha256(model_file.read_bytes()).hexdigest()
+    assert artifact.path == store / f"{artifact.sha256}.gguf"
+    assert artifact.path.read_bytes() == model_file.read_bytes()
+    assert artifact.path.stat().st_mode & 0o777 == 0o444
+    assert store.stat().st_mode & 0o777 == 0o700
+    assert (artifact.name, artifact.architecture, artifact.context_tokens) == ("Heron", "llama", 2048)
+    assert (artifact.source, artifact.is_starter, artifact.size_bytes) == (
+        "a disk",
+        False,
+        len(model_bytes()),
+    )
+    verify_artifact(artifact)
+
+
+def test_a_file_that_is_imported_twice_is_one(store: Path, model_file: Path) -> None:
+    first = import_file(model_file, source="once")
+    assert import_file(model_file, source="twice") == first
+    assert ModelArtifact.objects.get().source == "once"
+    assert [path.name for path in store.iterdir()] == [first.path.name]
+    assert AuditEvent.objects.filter(action="model.import").count() == 1
+
+
+def test_importing_again_mends_a_file_that_was_changed(store: Path, model_file: Path) -> None:
+    artifact = import_file(model_file, source="a disk")
+    tamper(artifact)
+    import_file(model_file, source="a disk")
+    verify_artifact(artifact)
+
+
+def test_a_file_that_was_changed_or_is_gone_is_not_used(store: Path, model_file: Path) -> None:
+    artifact = import_file(model_file, source="a disk")
+    tamper(artifact)
+    with pytest.raises(ModelError, match="changed"):
+        verify_artifact(artifact)
+    artifact.path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        verify_artifact(artifact)
+
+
+def test_the_wrong_digest_for_a_known_model_is_refused_and_nothing_is_kept(
+    store: Path, model_file: Path
+) -> None:
+    with pytest.raises(ModelError, match="SHA-256"):
+        import_file(model_file, source="a disk", expected=known(sha256="0" * 64))
+    assert list(store.iterdir()) == []
+    assert not ModelArtifact.objects.exists()
+    assert not AuditEvent.objects.filter(action="model.import").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"GGUF", b"PK\x03\x04" * 100])
+def test_what_is_no_model_is_refused_and_nothing_is_kept(data: bytes, store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(data)
+    with pytest.raises(ModelError):
+        import_file(path, source="a disk")
+    assert not store.exists() or list(store.iterdir()) == []
+    assert not ModelArtifact.objects.exists()
+
+
+def test_a_disk_that_fails_is_a_model_error_and_leaves_no_draft(
+    store: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(services.os, "fsync", full)
+    with pytest.raises(ModelError, match="No space left"):
+        import_file(model_file, source="a disk")
+    assert list(store.iterdir()) == []
+
+
+def test_a_known_file_gets_its_published_name_and_licence(
+    store: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(catalogue.KNOWN_MODELS, "heron", known(licence="Heron-1.0"))
+    artifact = import_file(model_file, source="a disk")
+    assert (artifact.name, artifact.licence) == ("Heron-Instruct", "Heron-1.0")
+
+
+def test_the_model_that_was_activated_last_is_active(store: Path, model_file: Path, tmp_path: Path) -> None:
+    assert active_artifact() is None
+    other_file = tmp_path / "other.gguf"
+    other_file.write_bytes(model_bytes(b"others"))
+    first, second = import_file(model_file, source="1"), import_file(other_file, source="2")
+    for artifact in (first, second, second, first):
+        activate(artifact)
+        assert active_artifact() == artifact
+    events = AuditEvent.objects.filter(action="model.activate").order_by("seq")
+    assert [event.object_id for event in events] == [row.sha256[:12] for row in (first, second, first)]
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+def test_the_command_imports_lists_activates_and_verifies(
+    store: Path, model_file: Path, capsys: Output
+) -> None:
+    call_command("model", "import", str(model_file))
+    digest = ModelArtifact.objects.get().sha256
+    assert digest in capsys.readouterr().out
+    call_command("model", "list")
+    assert capsys.readouterr().out.startswith(f"  {digest[:12]}")
+    call_command("model", "activate", digest[:8])
+    call_command("model", "list")
+    assert capsys.readouterr().out.startswith(f"* {digest[:12]}")
+    call_command("model", "verify")
+    assert "unchanged" in capsys.readouterr().out
+
+
+def test_the_command_verifies_every_file_and_fails_for_one(
+    store: Path, model_file: Path, tmp_path: Path, capsys: Output
+) -> None:
+    other_file = tmp_path / "other.gguf"
+    other_file.write_bytes(model_bytes(b"others"))
+    good, bad = import_file(model_file, source="1"), import_file(other_file, source="2")
+    tamper(bad)
+    with pytest.raises(CommandError, match=bad.sha256[:12]):
+        call_command("model", "verify")
+    assert f"{good.sha256[:12]}  Heron: unchanged" in capsys.readouterr().out
+
+
+def test_the_command_activates_nothing_that_was_changed(store: Path, model_file: Path) -> None:
+    artifact = import_file(model_file, source="1")
+    tamper(artifact)
+    with pytest.raises(CommandError, match="changed"):
+        call_command("model", "activate", artifact.sha256[:12])
+    assert active_artifact() is None
+
+
+@pytest.mark.parametrize("digest", ["", "ffff", "zz"])
+def test_the_command_activates_only_what_is_named_clearly(
+    digest: str, store: Path, model_file: Path, tmp_path: Path
+) -> None:
+    other_file = tmp_path / "other.gguf"
+    other_file.write_bytes(model_bytes(b"others"))
+    import_file(model_file, source="1")
+    import_file(other_file, source="2")
+    with pytest.raises(CommandError, match="Exactly one"):
+        call_command("model", "activate", digest)
+
+
+def test_the_command_says_in_one_line_why_it_cannot_import(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("model", "import", str(tmp_path / "absent.gguf"))
