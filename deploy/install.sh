@@ -4,7 +4,7 @@ set -euo pipefail
 venv=$1; shift
 args=(); for file in "$@"; do args+=(-r "$file"); done
 if [ ! -x "$venv/bin/uv" ]; then
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt || true
+  "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt || true
 fi
 echo "Installing $*"
 if [ -x "$venv/bin/uv" ]; then

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+import daphne.server
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from django.conf import settings
@@ -16,6 +17,7 @@ from twisted.internet import defer, reactor
 from chat.runtime import runtime
 from inference.errors import EngineUnavailable
 from qwenportal.asgi import application
+from qwenportal.bodies import BoundedFactory
 
 MAX_MESSAGE_BYTES = 2 << 20
 MODEL_TIMEOUT_S = 120
@@ -57,6 +59,7 @@ def serve(*, say: Callable[[str], object]) -> None:
     )
     reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(say)))
     reactor.addSystemEventTrigger("before", "shutdown", _close)  # type: ignore[arg-type]
+    daphne.server.HTTPFactory = BoundedFactory  # the only way in: the server makes its factory itself
     with lock:
         server.run()
     if server.failure:

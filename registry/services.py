@@ -29,20 +29,8 @@ def import_file(path: Path, *, source: str, expected: KnownModel | None = None) 
     Raises ModelError for a file that is not what it should be; then nothing is kept.
     """
     header = read_gguf_header(path)
-    folder = Path(settings.PORTAL.models_dir)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = folder / f"import-{secrets.token_hex(8)}.tmp"
-    try:
-        digest = _copy_and_hash(path, draft)
-        if expected is not None and digest != expected.sha256:
-            raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
-        draft.chmod(0o444)
-        stored = folder / f"{digest}.gguf"
-        draft.replace(stored)
-    except OSError as error:
-        raise ModelError(f"the file cannot be copied: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    stored = _store(path, expected=expected)
+    digest = stored.stem
     known = expected or next(
         (model for model in (STARTER, *KNOWN_MODELS.values()) if model.sha256 == digest), None
     )
@@ -113,6 +101,23 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _store(path: Path, *, expected: KnownModel | None) -> Path:
+    """Copy a file into the store and return the copy, named by its digest. Raises ModelError and keeps nothing."""
+    folder = Path(settings.PORTAL.models_dir)
+    draft = folder / f"import-{secrets.token_hex(8)}.tmp"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = _copy_and_hash(path, draft)
+        if expected is not None and digest != expected.sha256:
+            raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
+        draft.chmod(0o444)
+        return draft.replace(folder / f"{digest}.gguf")
+    except OSError as error:
+        raise ModelError(f"the file cannot be copied: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _copy_and_hash(source: Path, target: Path) -> str:

@@ -136,7 +136,7 @@ def test_what_has_the_wrong_digest_is_refused_and_nothing_is_kept(
 
 
 def test_a_part_of_something_else_is_refused_by_the_digest(store: Path, hub: Hub, heron: KnownModel) -> None:
-    begin_with(store, b"X" * 1000)
+    begin_with(store, DATA[:5000] + b"X" * 1000)
     with pytest.raises(ModelError, match="SHA-256"):
         import_known("heron")
     assert not part_of(store).exists()

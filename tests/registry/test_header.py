@@ -1,4 +1,4 @@
-"""The reader of model files trusts nothing in them: whatever is wrong, it is a ModelError, soon and without much memory."""
+"""The reader of model files trusts nothing in them: whatever is wrong is a ModelError, soon and without much memory."""
 
 from __future__ import annotations
 
@@ -120,7 +120,6 @@ def pair(key: bytes, rest: bytes) -> bytes:
         changed(llama__context_length=(F32, 2048.0)),
         changed(llama__context_length=(BOOL, True)),
     ],
-    ids=lambda data: None,
 )
 def test_what_is_wrong_is_refused_soon_and_without_memory(data: bytes, file: Path) -> None:
     file.write_bytes(data)
