@@ -18,7 +18,7 @@ from chat.following import WINDOW, Follower, StalledClient, refusal_fields
 from chat.frames import Ack, Ask, BadFrame, Frame, FrameTooLarge, Ping, Resume, Stop, parse_frame
 from chat.requests import Person
 from chat.runtime import runtime
-from chat.sockets import Cleared, FrameBudget, SocketSession, aclear_session
+from chat.sockets import Cleared, FrameBudget, SocketSession, aclear_session, aread_member
 from chat.turns import LiveTurn
 from common.client import client_ip
 from common.errors import ConsentRequired, NotFound, PortalError
@@ -28,6 +28,9 @@ logger = logging.getLogger("portal.sockets")
 
 NOT_SIGNED_IN, NOT_ALLOWED, BAD_FRAMES, STALLED, FLOOD = 4401, 4403, 4400, 4408, 4429
 BAD_FRAMES_ALLOWED = 10
+SOCKETS_PER_PERSON = 16
+# A refused question costs an audit event, so asking is dearer than acknowledging: about ten a second in the long run.
+ASK_COST = 9
 
 
 class UnknownTurn(PortalError):
@@ -58,7 +61,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except PortalError as error:
             await self._shut_out(error, frame_id=None)
             return
-        runtime().sockets.add(self)
+        if runtime().sockets_of(self._session.account_id) >= SOCKETS_PER_PERSON:
+            await self.close(FLOOD)
+            return
+        runtime().sockets[self] = self._session.account_id
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
         await self._greet(self._cleared)
@@ -99,7 +105,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             task.cancel()
             runtime().turns.leave(follower.turn)
         self._followers.clear()
-        runtime().sockets.discard(self)
+        runtime().sockets.pop(self, None)
         for group in self._groups():
             await self.channel_layer.group_discard(group, self.channel_name)
 
@@ -115,8 +121,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except BadFrame as error:
             await self._complain(error)
             return
+        if isinstance(frame, Ask) and not self._budget.take(ASK_COST):
+            await self.close(FLOOD)
+            return
         try:
-            await self._handle(frame, await self._clear(self._session, frame))
+            await self._handle(frame, self._session)
         except (SessionEnded, ConsentRequired) as error:
             await self._shut_out(error, frame_id=frame.id)
         except PortalError as error:
@@ -124,23 +133,21 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 {"type": "error", "id": frame.id, **refusal_fields(error, language=self._language)}
             )
 
-    async def _clear(self, session: SocketSession, frame: Frame) -> Cleared:
+    async def _check(self, frame: Frame, session: SocketSession) -> None:
         """Check session, role and consent anew; for frames that change nothing a moment-old check will do."""
         if isinstance(frame, Ack | Ping) and self._cleared is not None and self._cleared.is_fresh:
-            return self._cleared
+            return
         try:
             self._cleared = await aclear_session(session)
         except NotFound:
             raise SessionEnded from None
-        return self._cleared
 
-    async def _handle(self, frame: Frame, cleared: Cleared) -> None:
+    async def _handle(self, frame: Frame, session: SocketSession) -> None:
+        if isinstance(frame, Ask):
+            await self._ask(frame, session)
+            return
+        await self._check(frame, session)
         match frame:
-            case Ask():
-                person = self._person(cleared)
-                self._follow(
-                    runtime().ask(frame.request, account=cleared.account, person=person), frame.id, after=0
-                )
             case Stop():
                 self._find(frame.turn).stop()
             case Resume():
@@ -151,19 +158,24 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case Ping():
                 await self._say({"type": "pong", "id": frame.id})
 
-    def _person(self, cleared: Cleared) -> Person:
+    async def _ask(self, frame: Ask, session: SocketSession) -> None:
+        """Start a turn and follow it. Session and role are checked here, consent by the pipeline."""
+        try:
+            account = await aread_member(session)
+        except NotFound:
+            raise SessionEnded from None
+        turn = runtime().ask(frame.request, account=account, person=self._person(session))
+        self._follow(turn, frame.id, after=0)
+
+    def _person(self, session: SocketSession) -> Person:
         headers = dict(self.scope.get("headers", []))
         address = client_ip(
             remote=(self.scope.get("client") or ("", 0))[0] or "",
             forwarded_for=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
             trusted_proxies=settings.PORTAL.trusted_proxies,
         )
-        consented = cleared.consented
         return Person(
-            account_id=consented.account_id,
-            tenant_id=consented.tenant_id,
-            ip=address,
-            language=self._language,
+            account_id=session.account_id, tenant_id=session.tenant_id, ip=address, language=self._language
         )
 
     def _find(self, turn_id: UUID) -> LiveTurn:
@@ -193,12 +205,17 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         current = self._followers.get(follower.turn.id)
         if current is not None and current[0] is follower:
             self._unfollow(follower.turn)
+        if isinstance(follower.turn.refusal, ConsentRequired):
+            self._close_soon(NOT_ALLOWED)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StalledClient):
-            closing = asyncio.get_running_loop().create_task(self.close(STALLED))
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._close_soon(STALLED)
         elif error is not None:
             logger.warning("a socket broke while it was sent to: %s", where(error))
+
+    def _close_soon(self, code: int) -> None:
+        closing = asyncio.get_running_loop().create_task(self.close(code))
+        closing.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def _complain(self, error: BadFrame) -> None:
         self._bad_frames += 1

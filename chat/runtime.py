@@ -6,6 +6,7 @@ import asyncio
 import logging
 from functools import cache
 from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
@@ -53,7 +54,7 @@ class Runtime:
         self.artifact: ModelArtifact | None = None
         self.pool: InferencePool | None = None
         self.reason = ""
-        self.sockets: set[Socket] = set()
+        self.sockets: dict[Socket, UUID] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
 
@@ -63,6 +64,10 @@ class Runtime:
         if self.pool is not None:
             return self.pool.state
         return "failed" if self.reason else "starting"
+
+    def sockets_of(self, account_id: UUID) -> int:
+        """Return how many sockets a person has open."""
+        return sum(owner == account_id for owner in self.sockets.values())
 
     def ensure_started(self) -> None:
         """Begin to start, once; returns at once."""

@@ -41,20 +41,30 @@ class Cleared:
         return time.monotonic() - self.at < FRESH_S
 
 
-def clear_session(session: SocketSession) -> Cleared:
-    """Return who may chat through this socket now, in two queries.
+def read_member(session: SocketSession) -> User:
+    """Return the account if its session stands and its role chats, in one query.
 
-    Raises SessionEnded, NotFound where the role does not chat, or ConsentRequired.
+    For frames that ask for a turn: the pipeline itself then requires consent. Raises SessionEnded and NotFound.
     """
     account = read_live_account(
         account_id=session.account_id, session_key=session.session_key, auth_hash=session.auth_hash
     )
     if not account.has_permission(CHAT_USE):
         raise NotFound
+    return account
+
+
+def clear_session(session: SocketSession) -> Cleared:
+    """Return who may chat through this socket now, in two queries.
+
+    Raises SessionEnded, NotFound where the role does not chat, or ConsentRequired.
+    """
+    account = read_member(session)
     with tenant_scope(session.tenant_id):
         return Cleared(account=account, consented=require_consent(account), at=time.monotonic())
 
 
+aread_member = in_database_thread(read_member)
 aclear_session = in_database_thread(clear_session)
 
 
@@ -65,9 +75,9 @@ class FrameBudget:
         self._burst, self._per_second = burst, per_second
         self._level, self._at = 0.0, time.monotonic()
 
-    def take(self) -> bool:
-        """Count one frame; return False when there are too many."""
+    def take(self, cost: float = 1) -> bool:
+        """Count one frame, or what a dear one costs more; return False when there are too many."""
         now = time.monotonic()
-        self._level = max(0.0, self._level - (now - self._at) * self._per_second) + 1
+        self._level = max(0.0, self._level - (now - self._at) * self._per_second) + cost
         self._at = now
         return self._level <= self._burst

@@ -170,36 +170,48 @@ class Turns:
 
     def follow(self, turn: LiveTurn) -> None:
         """Count one more follower."""
-        self._followers[turn.id] = self._followers.get(turn.id, 0) + 1
-        timer = self._timers.pop(turn.id, None)
-        if timer is not None:
-            timer.cancel()
+        if turn.id not in self._turns:
+            return
+        self._followers[turn.id] += 1
+        if not turn.is_over:
+            self._cancel_timer(turn)
 
     def leave(self, turn: LiveTurn) -> None:
         """Count one follower less; the last one's leaving starts the grace time."""
-        self._followers[turn.id] = left = max(0, self._followers.get(turn.id, 0) - 1)
-        if not left and not turn.is_over and turn.id in self._turns:
+        if turn.id not in self._turns:
+            return
+        self._followers[turn.id] -= 1
+        if not self._followers[turn.id] and not turn.is_over:
             self._set_timer(turn, self._grace_s)
 
     def close(self, turn: LiveTurn) -> None:
-        """Keep a turn that is over a little while for sockets that come back, then forget it."""
-        self._set_timer(turn, KEPT_AFTER_END_S)
+        """Keep a turn that is over a little while for sockets that come back; a refused one has nothing to keep."""
+        if turn.refusal is not None:
+            self._forget(turn)
+        else:
+            self._set_timer(turn, KEPT_AFTER_END_S)
 
     def stop_all(self, account_id: UUID) -> None:
         """Stop every running turn of a person."""
         for turn in self.running_of(account_id):
             turn.stop()
 
-    def _set_timer(self, turn: LiveTurn, delay_s: float) -> None:
+    def _forget(self, turn: LiveTurn) -> None:
+        self._cancel_timer(turn)
+        self._turns.pop(turn.id, None)
+        self._followers.pop(turn.id, None)
+
+    def _cancel_timer(self, turn: LiveTurn) -> None:
         timer = self._timers.pop(turn.id, None)
         if timer is not None:
             timer.cancel()
+
+    def _set_timer(self, turn: LiveTurn, delay_s: float) -> None:
+        self._cancel_timer(turn)
         self._timers[turn.id] = asyncio.get_running_loop().call_later(delay_s, self._expire, turn)
 
     def _expire(self, turn: LiveTurn) -> None:
-        self._timers.pop(turn.id, None)
-        if not turn.is_over:
+        if turn.is_over:
+            self._forget(turn)
+        else:
             turn.stop()
-            return
-        self._turns.pop(turn.id, None)
-        self._followers.pop(turn.id, None)

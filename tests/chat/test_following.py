@@ -108,3 +108,38 @@ async def test_a_turn_is_found_by_its_person_only_and_forgotten_after_its_time(
     await asyncio.sleep(0.1)
     with pytest.raises(NotFound):
         turns.find(turn.id, account_id=PERSON.account_id)
+
+
+async def test_a_turn_that_was_followed_again_after_its_end_is_still_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chat.turns.KEPT_AFTER_END_S", 0.05)
+    turns = Turns(grace_s=30)
+    turn = turns.open(PERSON)
+    turn.end(TurnEnded(status="complete"))
+    turns.close(turn)
+    turns.follow(turn)
+    turns.leave(turn)
+    await asyncio.sleep(0.15)
+    assert turns._turns == {}
+    assert turns._followers == {}
+
+
+async def test_a_refused_turn_is_forgotten_at_once() -> None:
+    turns = Turns(grace_s=30)
+    turn = turns.open(PERSON)
+    turn.refuse(NotFound())
+    turns.close(turn)
+    turns.follow(turn)
+    turns.leave(turn)
+    assert turns._turns == {}
+    assert turns._followers == {}
+
+
+async def test_a_turn_that_nobody_follows_is_stopped_after_the_grace_time() -> None:
+    turns = Turns(grace_s=0.02)
+    turn = turns.open(PERSON)
+    turns.follow(turn)
+    turns.leave(turn)
+    await asyncio.sleep(0.1)
+    assert turn._stop_asked

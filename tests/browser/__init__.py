@@ -1,0 +1,1 @@
+"""The portal as people meet it: Chromium against a running server."""

@@ -1,0 +1,109 @@
+"""Walk every address of the portal as every person of the cast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import User
+
+EVERYBODY = (
+    "anonymous", "member", "colleague", "admin", "officer", "auditor", "operator", "outsider", "outside_auditor",
+)  # fmt: skip
+
+# Name of the address, method, path, and the status that each of EVERYBODY gets, in that order. 302 is a redirect: of
+# anonymous people to sign-in, of others as the page goes. `{id}` is the member's conversation; member, colleague and
+# outsider have accepted their notices.
+TABLE = """
+healthz              GET   /healthz                  200 200 200 200 200 200 200 200 200
+healthz              POST  /healthz                  405 405 405 405 405 405 405 405 405
+readyz               GET   /readyz                   503 503 503 503 503 503 503 503 503
+account_login        GET   /accounts/login/          200 302 302 302 302 302 302 302 302
+account_login        POST  /accounts/login/          200 302 302 302 302 302 302 302 302
+account_logout       GET   /accounts/logout/         405 405 405 405 405 405 405 405 405
+account_logout       POST  /accounts/logout/         302 302 302 302 302 302 302 302 302
+account_signup       GET   /accounts/signup/         404 404 404 404 404 404 404 404 404
+account_signup       POST  /accounts/signup/         404 404 404 404 404 404 404 404 404
+set_language         GET   /i18n/setlang/            302 302 302 302 302 302 302 302 302
+set_language         POST  /i18n/setlang/            302 302 302 302 302 302 302 302 302
+consent:gate         GET   /consent/                 302 200 200 404 404 404 404 200 404
+consent:gate         POST  /consent/                 302 302 302 404 404 404 404 302 404
+consent:withdraw     GET   /consent/withdraw/        302 405 405 405 405 405 405 405 405
+consent:withdraw     POST  /consent/withdraw/        302 302 302 404 404 404 404 302 404
+consent:declined     GET   /consent/declined/        200 200 200 200 200 200 200 200 200
+consent:notice       GET   /consent/notice/1/        302 200 200 404 404 404 404 200 404
+audit:log            GET   /audit/                   302 404 404 404 404 200 404 404 200
+audit:event          GET   /audit/1/                 302 404 404 404 404 200 404 404 200
+audit:verify         GET   /audit/verify/            302 405 405 405 405 405 405 405 405
+audit:verify         POST  /audit/verify/            302 404 404 404 404 302 404 404 302
+console:dashboard    GET   /console/                 302 404 404 200 404 404 404 404 404
+console:policy       GET   /console/policy/          302 404 404 404 200 404 404 404 404
+console:installation GET   /console/installation/    302 404 404 404 404 404 200 404 404
+chat:home            GET   /                         302 200 200 302 302 302 302 200 302
+chat:home            POST  /                         302 405 405 405 405 405 405 405 405
+chat:privacy         GET   /privacy/                 302 200 200 404 404 404 404 200 404
+chat:clear           GET   /c/clear/                 302 405 405 405 405 405 405 405 405
+chat:clear           POST  /c/clear/                 302 302 302 404 404 404 404 302 404
+chat:conversation    GET   /c/{id}/                  302 200 404 404 404 404 404 404 404
+chat:rename          GET   /c/{id}/rename/           302 405 405 405 405 405 405 405 405
+chat:rename          POST  /c/{id}/rename/           302 302 404 404 404 404 404 404 404
+chat:delete          GET   /c/{id}/delete/           302 405 405 405 405 405 405 405 405
+chat:delete          POST  /c/{id}/delete/           302 302 404 404 404 404 404 404 404
+"""
+FORM = {"decision": "agree", "title": "Renamed", "confirm": "delete", "language": "en"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    method: str
+    path: str
+    statuses: dict[str, int]
+
+    def ask(self, client: Client, **values: object) -> Any:
+        """Send the request and return the response."""
+        path = self.path.format(**values)
+        return client.get(path) if self.method == "GET" else client.post(path, FORM)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def read_table() -> list[Row]:
+    rows = []
+    for line in TABLE.strip().splitlines():
+        name, method, path, *statuses = line.split()
+        rows.append(Row(name, method, path, dict(zip(EVERYBODY, map(int, statuses), strict=True))))
+    return rows
+
+
+ROWS = read_table()
+
+
+def every_name() -> set[str]:
+    """Return the name of every address that the resolver knows."""
+    return set(_names(get_resolver().url_patterns, prefix=""))
+
+
+def _names(patterns: list[URLPattern | URLResolver], *, prefix: str) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            assert pattern.name, f"{pattern} has no name, so no row can stand for it"
+            yield f"{prefix}{pattern.name}"
+        else:
+            name_space = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from _names(pattern.url_patterns, prefix=name_space)
+
+
+def browser(person: User | None) -> Client:
+    """Return the browser of a person, or of nobody."""
+    client = Client(headers={"accept-language": "en"}, raise_request_exception=False)
+    if person is not None:
+        client.force_login(person)
+    return client
