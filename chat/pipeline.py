@@ -114,6 +114,8 @@ async def _generate(turn: LiveTurn, opened: OpenedTurn, *, ticket: Ticket, engin
             await conversations.adiscard_turn(opened, stopped=False)
             raise
         answer.failure = error
+        if isinstance(error, OutputBlocked):
+            turn.withdraw()
     finally:
         await events.aclose()
     return answer

@@ -89,6 +89,10 @@ class LiveTurn:
             self._pieces.append(text)
             self._tell()
 
+    def withdraw(self) -> None:
+        """Take back all text, so that a socket that comes back is not sent it again; the numbers stay."""
+        self._pieces = [""] * len(self._pieces)
+
     def end(self, ended: TurnEnded) -> None:
         """Tell the result."""
         self.ended = ended

@@ -16,6 +16,8 @@ from common import clock
 from common.markdown import render_markdown
 from tenants.models import TenantModel
 
+SUMMARY_CHARS, BODY_CHARS = 600, 40_000
+
 
 class ConsentNotice(TenantModel):
     """One version of a tenant's notice in one language; never changed once published.
@@ -27,8 +29,8 @@ class ConsentNotice(TenantModel):
     version = models.PositiveIntegerField()
     language = models.CharField(max_length=16, choices=settings.LANGUAGES)
     title = models.CharField(max_length=120)
-    summary = models.TextField(max_length=600)
-    body = models.TextField(max_length=40_000)
+    summary = models.TextField(max_length=SUMMARY_CHARS)
+    body = models.TextField(max_length=BODY_CHARS)
     sha256 = models.CharField(max_length=64, editable=False)
     published_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -49,8 +51,7 @@ class ConsentNotice(TenantModel):
 
     def clean(self) -> None:
         """Refuse texts that are too long; Django holds only form fields to the length of a text field."""
-        for name in ("summary", "body"):
-            limit = ConsentNotice._meta.get_field(name).max_length
+        for name, limit in (("summary", SUMMARY_CHARS), ("body", BODY_CHARS)):
             if len(getattr(self, name)) > limit:
                 raise ValidationError(f"The {name} of a notice has at most {limit} characters.")
 

@@ -15,6 +15,7 @@ from audit.models import AuditEvent
 from common import clock
 from tests.accounts.support import sign_in, who
 from tests.conftest import Cast
+from tests.tenants.support import tenant_of
 
 HERE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
@@ -144,7 +145,7 @@ def test_the_pseudonyms_of_the_lockout_need_the_installations_key(settings: Sett
 def test_a_lockout_stands_in_the_organisations_log(cast: Cast, limit: int) -> None:
     fail("mei", times=limit)
     can_sign_in("mei")
-    events = AuditEvent.objects.filter(tenant_id=cast.member.tenant_id, action__startswith="auth.")
+    events = AuditEvent.objects.filter(tenant_id=tenant_of(cast.member), action__startswith="auth.")
     assert events.filter(action="auth.lockout").exists()
     assert events.filter(action="auth.login_failed").count() >= limit - 1
     assert not events.filter(action="auth.login").exists()

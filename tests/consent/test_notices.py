@@ -20,6 +20,7 @@ from consent.services import NoticeText, publish_notice, read_current_notice
 from tenants.scope import TenantScopeMissing, tenant_scope
 from tests.conftest import Cast
 from tests.consent.conftest import Publish, browser
+from tests.tenants.support import tenant_of
 
 GOOD = "# Title\n\n> The question?\n\nThe *notice*.\n\n> A quotation in it.\n"
 PARTS: dict[str, Any] = {"version": 2, "language": "zh-hans", "title": "T", "summary": "S", "body": "B"}
@@ -48,12 +49,11 @@ def test_the_hash_can_be_computed_by_anybody() -> None:
 
 def test_a_published_notice_carries_its_hash_and_an_event(cast: Cast, publish: Publish) -> None:
     assert publish(languages=("en", "zh-hans")) == 2
-    assert cast.member.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         published = ConsentNotice.objects.filter(version=2)
         assert {row.language for row in published} == {"en", "zh-hans"}
         assert all(row.sha256 == row.digest() for row in published)
-    events = AuditEvent.objects.filter(tenant_id=cast.member.tenant_id, action="notice.publish")
+    events = AuditEvent.objects.filter(tenant_id=tenant_of(cast.member), action="notice.publish")
     assert [event.object_id for event in events.order_by("seq")] == ["v1", "v2"]
 
 
@@ -72,36 +72,32 @@ def test_a_published_notice_carries_its_hash_and_an_event(cast: Cast, publish: P
 def test_an_unfit_notice_is_not_published_in_any_language(
     language: str, text: NoticeText, cast: Cast
 ) -> None:
-    assert cast.member.tenant_id is not None
     texts = {"zh-hans": NoticeText("t", "s", "b"), language: text}
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         with pytest.raises(ValidationError):
             publish_notice(texts=texts, actor=None)
         assert not ConsentNotice.objects.filter(version=2).exists()
 
 
 def test_publishing_nothing_is_refused(cast: Cast) -> None:
-    assert cast.member.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id), pytest.raises(ValidationError):
+    with tenant_scope(tenant_of(cast.member)), pytest.raises(ValidationError):
         publish_notice(texts={}, actor=None)
 
 
 def test_the_current_notice_is_in_the_language_asked_for_or_another(cast: Cast, publish: Publish) -> None:
     publish(languages=("zh-hans",))
-    assert cast.member.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         assert read_current_notice(language="en").language == "zh-hans"
     publish(languages=("en", "zh-hans"))
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         assert read_current_notice(language="en").language == "en"
         assert read_current_notice(language="zh-hans").language == "zh-hans"
         assert read_current_notice(language="fr").version == 3
 
 
 def test_a_version_has_one_notice_per_language(cast: Cast) -> None:
-    assert cast.member.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id), pytest.raises(IntegrityError), transaction.atomic():
-        notice(tenant_id=cast.member.tenant_id).save()
+    with tenant_scope(tenant_of(cast.member)), pytest.raises(IntegrityError), transaction.atomic():
+        notice(tenant_id=tenant_of(cast.member)).save()
 
 
 def test_another_organisations_notice_is_neither_current_nor_visible(
@@ -131,9 +127,8 @@ def test_a_version_that_does_not_exist_is_a_missing_page(version: str, member: C
 
 
 def test_a_notice_is_shown_without_what_it_must_not_do(cast: Cast, member: Client) -> None:
-    assert cast.member.tenant_id is not None
     hostile = "<script>alert(1)</script> [x](javascript:alert(1)) ![y](https://evil.example/y.png)"
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         publish_notice(texts={"en": NoticeText(hostile[:120], hostile, hostile)}, actor=None)
     for path in ("/consent/", "/consent/notice/2/"):
         page = member.get(path).text
@@ -196,11 +191,9 @@ def test_the_command_publishes_the_next_version(
     path.write_text(GOOD, encoding="utf-8")
     call_command("notice", "publish", "--tenant", "north", f"en={path}", f"zh-hans={path}")
     assert "Version 2" in capsys.readouterr().out
-    assert cast.member.tenant_id is not None
-    assert cast.outsider.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         assert read_current_notice(language="en").title == "Title"
-    with tenant_scope(cast.outsider.tenant_id):
+    with tenant_scope(tenant_of(cast.outsider)):
         assert read_current_notice(language="en").version == 1
 
 
@@ -222,6 +215,5 @@ def test_the_command_refuses_what_it_cannot_publish(
     broken.write_text("nothing", encoding="utf-8")
     with pytest.raises(CommandError):
         call_command("notice", "publish", "--tenant", tenant, text.format(good=good, broken=broken))
-    assert cast.member.tenant_id is not None
-    with tenant_scope(cast.member.tenant_id):
+    with tenant_scope(tenant_of(cast.member)):
         assert not ConsentNotice.objects.filter(version=2).exists()

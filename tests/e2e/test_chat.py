@@ -116,6 +116,12 @@ async def test_a_blocked_answer_is_withdrawn_whole(fast_portal: PortalProcess, f
     assert turn.end["html"] == ""
     assert turn.end["reason"]["code"] == "OUT-FIN-01"
     assert "保本保息" not in turn.text
+    assert "promise" in turn.text
+    async with fast_member.socket() as socket:
+        await socket.ready()
+        await socket.send("chat.resume", turn=turn.id, after=0)
+        again = await socket.read_turn()
+    assert (again.text, again.end["status"]) == ("", "blocked")
     page = fast_member.get(f"/c/{turn.conversation}/").text
     assert 'data-status="blocked"' in page
 

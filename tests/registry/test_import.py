@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditEvent
-from registry import catalogue, services
+from registry import catalogue
 from registry.catalogue import KnownModel
 from registry.errors import ModelError
 from registry.models import ModelArtifact
@@ -108,7 +108,7 @@ def test_a_disk_that_fails_is_a_model_error_and_leaves_no_draft(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(services.os, "fsync", full)
+    monkeypatch.setattr("registry.services.os.fsync", full)
     with pytest.raises(ModelError, match="No space left"):
         import_file(model_file, source="a disk")
     assert list(store.iterdir()) == []

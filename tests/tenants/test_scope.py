@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -145,7 +146,7 @@ MODELS = (Conversation, Message, ConsentNotice, ConsentRecord)
 
 
 def date_field(model: Any) -> str:
-    return next(field.name for field in model._meta.fields if field.name.endswith("_at"))
+    return next(str(field.name) for field in model._meta.fields if field.name.endswith("_at"))
 
 
 def reread(model: Any) -> Any:
@@ -167,7 +168,7 @@ def denied(ask: Callable[[], Any]) -> bool:
 
 def test_outside_a_scope_every_query_raises(rows: Rows) -> None:
     asked = [(how, model) for how in READS | WRITES for model in MODELS]
-    assert [pair for pair in asked if not denied(lambda pair=pair: (READS | WRITES)[pair[0]](pair[1]))] == []
+    assert [pair for pair in asked if not denied(partial((READS | WRITES)[pair[0]], pair[1]))] == []
 
 
 FOLLOWS: dict[str, Callable[[Rows], Any]] = {
