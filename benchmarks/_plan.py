@@ -13,11 +13,15 @@ _numbers = itertools.count(100_001)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How often each figure is taken. More rounds steady the medians; none of them changes what is measured."""
+    """How often each figure is taken. More rounds steady the medians; none of them changes what is measured.
+
+    No further round begins once those with a model have taken `crowd_budget_s`.
+    """
 
     starts: int
     single_pairs: int
     crowd_rounds: int
+    crowd_budget_s: float
     model_tokens: int
     scripted_rounds: int
     scripted_first_rounds: int
@@ -30,6 +34,7 @@ FULL = Plan(
     starts=3,
     single_pairs=30,
     crowd_rounds=3,
+    crowd_budget_s=200,
     model_tokens=48,
     scripted_rounds=3,
     scripted_first_rounds=40,
@@ -41,6 +46,7 @@ QUICK = Plan(
     starts=1,
     single_pairs=8,
     crowd_rounds=1,
+    crowd_budget_s=60,
     model_tokens=32,
     scripted_rounds=1,
     scripted_first_rounds=10,

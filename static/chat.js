@@ -16,6 +16,7 @@ const said = document.getElementById("said");
 let conversation = data.conversation || null;
 let temporary = data.mode === "temp";
 let turn = null;
+let leaving = false;
 
 const thread = new Thread(document.getElementById("main"));
 const side = new Side(app, { conversation: data.conversationUrl, rename: data.renameUrl, remove: data.deleteUrl });
@@ -46,6 +47,7 @@ function begin({ kind, fields, text, mine = null, restore, edit = false }) {
   turn = { id: null, text, mine, answer, restore, edit, seq: 0, started: false, stopping: false };
   turn.request = socket.send(kind, fields);
   setBusy(true);
+  entitle();
   say(word("said.sent"));
 }
 
@@ -72,6 +74,7 @@ function rewrite(held) {
   const { text, edit } = thread.release(held);
   composer.text = text;
   if (edit) composer.editing = true;
+  entitle();
   composer.focus();
 }
 
@@ -156,7 +159,8 @@ function done(frame) {
   end();
   if (!ended.started && frame.status === "stopped") giveBack(ended);
   else thread.finish(ended.answer, frame);
-  if (frame.usage) composer.use((frame.usage.prompt_tokens ?? 0) + (frame.usage.completion_tokens ?? 0));
+  const { prompt_tokens: read = 0, completion_tokens: written = 0 } = frame.usage ?? {};
+  if (read + written) composer.use(read + written);
   say(frame.status === "complete" ? word("said.done") : word(`status.${frame.status}`));
 }
 
@@ -199,6 +203,9 @@ function down({ attempt, code }) {
 }
 
 function door(code) {
+  composer.ready = false;
+  // Who signs out here is on the way to another page already; that way must not be cut.
+  if (leaving) return;
   const here = encodeURIComponent(location.pathname + location.search);
   location.assign(code === NOT_SIGNED_IN ? `${data.login}?next=${here}` : data.consent);
 }
@@ -229,6 +236,7 @@ function isOurs(frame) {
 function giveBack({ text, mine, answer, restore, edit }) {
   restore();
   thread.remove(answer, mine);
+  entitle();
   if (composer.text || !text) return;
   composer.text = text;
   if (edit) composer.editing = true;
@@ -249,13 +257,22 @@ function say(text) {
   said.textContent = text;
 }
 
+// The greeting is the heading of a chat in which nobody has spoken yet; after that it has one of its own.
+function entitle(text) {
+  const shown = document.querySelector("#title h1");
+  if (thread.empty) shown?.remove();
+  if (thread.empty || (shown && !text)) return shown;
+  const heading = shown ?? part("title");
+  heading.textContent = text || word(temporary ? "title.temporary" : "title.new");
+  if (!shown) document.getElementById("title").prepend(heading);
+  return heading;
+}
+
 // A new conversation gets its address, its place in the list and its heading.
 function open({ conversation: id, title }) {
   if (!id || conversation) return;
   conversation = id;
-  const heading = part("title");
-  heading.textContent = temporary ? word("title.temporary") : title || word("title.new");
-  document.getElementById("title").prepend(heading);
+  const heading = entitle(temporary ? "" : title);
   document.title = document.title.replace(/^.*(?= · )/, () => heading.textContent);
   if (temporary) return;
   side.add({ id, title: heading.textContent });
@@ -300,6 +317,7 @@ function onKey(event) {
 
 app.addEventListener("click", act);
 document.addEventListener("keydown", onKey);
+addEventListener("beforeunload", () => { leaving = true; });
 document.getElementById("temporary").addEventListener("change", (event) => setTemporary(event.target.checked));
 composer.use(Number(data.used));
 if (!typing(document.activeElement) && matchMedia("(hover: hover)").matches) composer.focus();

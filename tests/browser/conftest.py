@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, StorageState, expect, s
 
 from tests.browser.person import Person
 from tests.browser.watch import Watch
+from tests.client import Client
 from tests.portal import PortalProcess
 
 CHROMIUM = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -114,3 +115,14 @@ def enter(visit: Visit, sessions: dict[tuple[str, str], StorageState]) -> Enter:
         return person
 
     return entered
+
+
+@pytest.fixture
+def undecided(lively: PortalProcess) -> Iterator[PortalProcess]:
+    """The lively portal, whose member has taken consent back; afterwards the member has agreed again."""
+    member = Client(lively.url).sign_in("member")
+    member.post("/consent/withdraw/", form_on="/privacy/")
+    yield lively
+    again = Client(lively.url).sign_in("member")
+    if "/consent/" in again.get("/").url:
+        again.agree()

@@ -44,18 +44,17 @@ def test_after_the_last_try_the_door_is_locked_and_counts_down(visit: Visit, str
     expect(person.page.get_by_role("heading", level=1)).to_have_text("Sign-in locked")
 
 
-def test_who_declines_is_signed_out_and_who_agrees_may_chat(visit: Visit, lively: PortalProcess) -> None:
-    lively.add_account("newcomer")
-    person = visit(lively).sign_in("newcomer")
-    expect(person.page).to_have_url(f"{lively.url}/consent/")
+def test_who_declines_is_signed_out_and_who_agrees_may_chat(visit: Visit, undecided: PortalProcess) -> None:
+    person = visit(undecided).sign_in("member")
+    expect(person.page).to_have_url(f"{undecided.url}/consent/")
     expect(person.page.get_by_role("dialog")).to_contain_text("Before you start, please confirm")
     person.page.get_by_role("button", name="Decline and sign out").click()
     expect(person.page.get_by_role("heading", level=1)).to_have_text("You declined and are signed out")
     person.go("/")
     expect(person.page).to_have_url(re.compile("/accounts/login/"))
-    person.sign_in("newcomer")
+    person.sign_in("member")
     person.page.get_by_role("button", name="Agree and continue").click()
-    expect(person.page).to_have_url(f"{lively.url}/")
+    expect(person.page).to_have_url(f"{undecided.url}/")
     expect(person.field).to_be_focused()
 
 

@@ -22,14 +22,13 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"no way by keyboard to {name}")
 
 
-def test_from_signing_in_to_stopping_an_answer_by_keyboard_alone(visit: Visit, lively: PortalProcess) -> None:
-    lively.add_account("typist")
-    person = visit(lively).go("/accounts/login/")
+def test_from_signing_in_to_stopping_an_answer_by_keyboard_alone(visit: Visit, undecided: PortalProcess) -> None:
+    person = visit(undecided).go("/accounts/login/")
     page, keys = person.page, person.page.keyboard
     expect(page.get_by_label("Organisation")).to_be_focused()
     keys.type("demo")
     keys.press("Tab")
-    keys.type("typist")
+    keys.type("member")
     keys.press("Tab")
     keys.type(PASSWORD)
     keys.press("Enter")
@@ -47,7 +46,7 @@ def test_from_signing_in_to_stopping_an_answer_by_keyboard_alone(visit: Visit, l
     expect(person.field).to_be_focused()
     keys.type("Again 500")
     keys.press("Enter")
-    person.wait_for_word("Again 500 word5")
+    person.wait_for_word("Again 500 word1 word2")
     keys.press("Escape")
     person.wait_for_answer("stopped")
 

@@ -30,6 +30,6 @@ def test_everything_is_cleared_by_the_typed_word_and_by_no_other(enter: Enter, l
 
 def test_the_notice_that_was_agreed_to_can_be_read_again(enter: Enter, lively: PortalProcess) -> None:
     page = enter(lively).go("/privacy/").page
-    page.get_by_role("link", name="Read what you agreed to").click()
+    page.get_by_role("link", name="Read what you agreed to").first.click()
     expect(page).to_have_url(f"{lively.url}/consent/notice/1/")
     expect(page.locator("article")).to_contain_text("You agreed on")

@@ -11,7 +11,8 @@ from tests.portal import PortalProcess
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 
-def test_a_person_gets_a_real_answer_and_is_told_what_the_model_is(visit: Visit, real: PortalProcess) -> None:
+# The portal comes first, so that it ends last: an open page would complain of a server that is gone.
+def test_a_person_gets_a_real_answer_and_is_told_what_the_model_is(real: PortalProcess, visit: Visit) -> None:
     person = visit(real).sign_in("member").agree()
     expect(person.page.locator(".bar-note")).to_contain_text("Small English starter model, not Qwen")
     person.say("What is the capital of France? Answer in one sentence.")

@@ -51,7 +51,7 @@ def test_a_header_cut_off_at_any_byte_is_refused(file: Path) -> None:
 def test_a_header_with_any_byte_changed_is_read_or_refused(file: Path) -> None:
     whole, rng = header(*PAIRS), random.Random(1)
     for at in range(len(whole)):
-        for other in {0, 255, whole[at] ^ 1, whole[at] ^ 128, rng.randrange(256)}:
+        for other in {255, whole[at] ^ 128, rng.randrange(256)}:
             file.write_bytes(whole[:at] + bytes([other]) + whole[at + 1 :])
             read_or_refuse(file)
 
