@@ -8,6 +8,7 @@ import logging
 from typing import Any
 from uuid import UUID
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
@@ -98,6 +99,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 "notice_version": cleared.consented.notice_version,
             }
         )
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand a message to its method.
+
+        channels first visits the database's thread, for each frame, to close stale connections; what here uses the
+        database does that by itself, and most frames do not.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def disconnect(self, code: int) -> None:
         """Leave the turns to whoever comes back for them."""

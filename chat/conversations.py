@@ -68,17 +68,20 @@ class OpenedTurn:
     policy_version: str
 
 
+def new_past(request: TurnRequest) -> Past:
+    """Return what a new conversation builds on: nothing."""
+    return Past(
+        conversation=uuid4(),
+        is_new=True,
+        temporary=False,
+        history=(),
+        exchange=uuid4(),
+        question=request.text,
+    )
+
+
 def read_past(person: Person, request: TurnRequest) -> Past:
     """Return what the request builds on. Raises NotFound for what is missing or not this person's."""
-    if request.kind == "send" and request.conversation is None:
-        return Past(
-            conversation=uuid4(),
-            is_new=True,
-            temporary=False,
-            history=(),
-            exchange=uuid4(),
-            question=request.text,
-        )
     if request.kind == "send":
         messages = _own_messages(person, conversation=request.conversation)
         return _past(messages, question=request.text, replaced=())
@@ -308,4 +311,3 @@ def _record(opened: OpenedTurn, action: str, **details: object) -> None:
 aread_past = in_database_thread(read_past)
 aopen_turn = in_database_thread(open_turn)
 adiscard_turn = in_database_thread(discard_turn)
-aclose_turn = in_database_thread(close_turn)

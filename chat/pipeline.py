@@ -74,6 +74,8 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
 
 
 async def _read_past(turn: LiveTurn, request: TurnRequest, engine: Engine) -> Past:
+    if not request.temporary and request.kind == "send" and request.conversation is None:
+        return conversations.new_past(request)
     if not request.temporary:
         return await conversations.aread_past(turn.person, request)
     history: tuple[ChatMessage, ...] = ()
@@ -152,9 +154,17 @@ async def _finish(turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> TurnEn
     if turn.started is None:
         await conversations.adiscard_turn(opened, stopped=True)
         return TurnEnded(status=Status.STOPPED)
+    return await aclose(opened, answer)
+
+
+def _close(opened: OpenedTurn, answer: _Answer) -> TurnEnded:
     ended = _ended(answer)
-    await conversations.aclose_turn(opened, ended)
+    conversations.close_turn(opened, ended)
     return ended
+
+
+# Rendering goes along with storing, off the event loop: a long answer would keep everybody else waiting.
+aclose = in_database_thread(_close)
 
 
 def _ended(answer: _Answer) -> TurnEnded:

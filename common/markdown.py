@@ -97,9 +97,9 @@ def _lower(tag: str) -> str:
     return f"h{min(int(tag[1]) + 1, 6)}"
 
 
-# "js-default" parses tables and strikethrough and no HTML; a maximum nesting of 20 is enough for people.
+# "js-default" parses tables and strikethrough and no HTML. Deeper nesting than this loses its text.
 _parser = MarkdownIt(
-    "js-default", {"html": False, "linkify": False, "maxNesting": 20}, renderer_cls=_Renderer
+    "js-default", {"html": False, "linkify": False, "maxNesting": 100}, renderer_cls=_Renderer
 )
 # An address without a scheme would lead to another host (`//host`) or be clicked on in the portal's own name.
 _parser.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]

@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from inference import confinement
@@ -37,8 +36,8 @@ from inference.wire import (
     encode_from_worker,
 )
 
-# Seconds. Far below what a reader notices, and above the spread of one step over a few slots.
-GATHER_S = 0.004
+# Seconds: a reader sees 25 steps of text in a second, and the portal is woken no more often than that.
+GATHER_S = 0.04
 # Characters. JSON takes at most 12 bytes for one.
 _MAX_PIECE = 4096
 
@@ -46,8 +45,8 @@ _MAX_PIECE = 4096
 class Outlet:
     """Write messages to the pool, in order, from any thread.
 
-    Each write wakes the portal's event loop, which costs it more than the message itself. When several turns
-    speak at once, their texts come in bursts, one per step of the engine: they are gathered for GATHER_S.
+    Each write wakes the portal's event loop, which costs it more than the message itself: text that follows
+    text is gathered for GATHER_S. A turn's first text and its end go out at once.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -92,10 +91,9 @@ class Outlet:
 class Running:
     """Be the sink of one generation: pass its text on, and its cancellation in."""
 
-    def __init__(self, turn: int, outlet: Outlet, is_alone: Callable[[], bool]) -> None:
+    def __init__(self, turn: int, outlet: Outlet) -> None:
         self._turn = turn
         self._outlet = outlet
-        self._is_alone = is_alone
         self._has_spoken = False
         self._cancelled = threading.Event()
 
@@ -108,7 +106,7 @@ class Running:
 
         The first text goes out at once: it is the one that somebody waits for.
         """
-        send = self._outlet.send_soon if self._has_spoken and not self._is_alone() else self._outlet.send
+        send = self._outlet.send_soon if self._has_spoken else self._outlet.send
         self._has_spoken = True
         for start in range(0, len(piece), _MAX_PIECE):
             send(Text(self._turn, piece[start : start + _MAX_PIECE]))
@@ -135,7 +133,7 @@ class Worker:
         """Act on a message. Raise WireError for one that has no place now."""
         match message:
             case Run(turn, prompt):
-                running = self._running[turn] = Running(turn, self._outlet, self._is_alone)
+                running = self._running[turn] = Running(turn, self._outlet)
                 self._threads.submit(self._run, turn, prompt, running)
             case Cancel(turn):
                 # The generation may have ended while the message was on its way.
@@ -143,9 +141,6 @@ class Worker:
                     running_now.cancel()
             case Open():
                 raise WireError("already open")
-
-    def _is_alone(self) -> bool:
-        return len(self._running) == 1
 
     def _run(self, turn: int, prompt: Prompt, running: Running) -> None:
         last: FromWorker = Refused(turn, "engine_error")

@@ -31,6 +31,8 @@ def parse_database_url(url: str) -> dict[str, Any]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": unquote(parts.path[1:]),
             "OPTIONS": SQLITE_OPTIONS,
+            # The socket side keeps its one connection; a request's is closed at its end (CloseConnectionsMiddleware).
+            "CONN_MAX_AGE": None,
         }
     if parts.scheme in {"postgres", "postgresql"}:
         return {

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -34,6 +35,25 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("X-Request-ID", request_id)
         return response
+
+
+class CloseConnectionsMiddleware:
+    """Close the database connections of a request at its end.
+
+    Each request has a thread of its own under ASGI, which would take an open connection with it into nowhere.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Handle one request."""
+        try:
+            return self.get_response(request)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:
+                    connection.close()
 
 
 class SecurityHeadersMiddleware:

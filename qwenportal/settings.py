@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "qwenportal.middleware.CloseConnectionsMiddleware",
     "qwenportal.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "qwenportal.middleware.SecurityHeadersMiddleware",
