@@ -6,6 +6,7 @@ socket acts on what is rolled back.
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -14,6 +15,9 @@ from django.db import transaction
 
 SESSION_ENDED = "session.ended"
 CONSENT_CHANGED = "consent.changed"
+
+# What runs without a socket hears of it here: turns, and temporary conversations.
+RUNTIME_GROUP = "portal.runtime"
 
 
 def account_group(account_id: UUID) -> str:
@@ -27,12 +31,23 @@ def tenant_group(tenant_id: UUID) -> str:
 
 
 def end_live_sessions(account_id: UUID) -> None:
-    """Close the person's sockets once the current transaction is committed."""
-    send_on_commit(account_group(account_id), SESSION_ENDED)
+    """Close the person's sockets and stop their turns once the current transaction is committed."""
+    _tell_on_commit(account_group(account_id), {"type": SESSION_ENDED, "account": str(account_id)})
 
 
-def send_on_commit(group: str, message_type: str) -> None:
-    """Tell a group something once the current transaction is committed."""
+def announce_withdrawal(account_id: UUID) -> None:
+    """Close the person's chat and stop their turns once the current transaction is committed."""
+    _tell_on_commit(account_group(account_id), {"type": CONSENT_CHANGED, "account": str(account_id)})
+
+
+def announce_notice(tenant_id: UUID) -> None:
+    """Ask everybody in the tenant anew, and stop their turns, once the current transaction is committed."""
+    _tell_on_commit(tenant_group(tenant_id), {"type": CONSENT_CHANGED, "tenant": str(tenant_id)})
+
+
+def _tell_on_commit(group: str, message: dict[str, str]) -> None:
     layer = get_channel_layer()
-    if layer is not None:
-        transaction.on_commit(lambda: async_to_sync(layer.group_send)(group, {"type": message_type}))
+    if layer is None:
+        return
+    for each in (RUNTIME_GROUP, group):
+        transaction.on_commit(partial(async_to_sync(layer.group_send), each, message))

@@ -56,6 +56,8 @@ class User(AbstractBaseUser):
     display_name = models.CharField(max_length=80)
     role = models.CharField(max_length=16, choices=Role.choices)
     is_active = models.BooleanField(default=True)
+    # Set for demo accounts on loopback only; the server does not open to other machines while one has it.
+    has_weak_password = models.BooleanField(default=False, editable=False)
     joined_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "handle"

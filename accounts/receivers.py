@@ -26,13 +26,13 @@ def record_login(*, request: HttpRequest, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def record_logout(*, request: HttpRequest, user: User | None, **_: Any) -> None:
-    """Record a sign-out and close the person's open chats at once."""
+    """Close the person's open chats at once and record the sign-out; the chats close even if it cannot be recorded."""
     if user is None:
         return
+    end_live_sessions(user.id)
     record_event(
         action="auth.logout", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
     )
-    end_live_sessions(user.id)
 
 
 @receiver(user_login_failed)

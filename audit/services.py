@@ -41,15 +41,12 @@ def record_event(
     tokens_in: int | None = None,
     tokens_out: int | None = None,
 ) -> AuditEvent:
-    """Append one event to the tenant's chain (None: the platform's), in the caller's transaction if there is
-    one.
+    """Append one event to the tenant's chain (None: the platform's), in the caller's transaction if there is one.
 
-    `actor` is an account's id and is stored as a pseudonym (None: the portal itself); `ip` is stored masked;
-    times are milliseconds; `status` has the meaning that HTTP gives it. Costs two statements. A failure dooms
-    the caller's transaction, so that nothing happens that could not be recorded.
-
-    Raises AuditUnavailable; UnknownAction and ContentRefused for mistakes in the program, before anything is
-    written.
+    `actor` is an account's id and is stored as a pseudonym (None: the portal itself); `ip` is stored masked; times are
+    milliseconds; `status` has the meaning that HTTP gives it. Costs two statements. A failure dooms the caller's
+    transaction. Raises AuditUnavailable; UnknownAction and ContentRefused, before anything is written, for mistakes in
+    the program.
     """
     chain_id = tenant_id or PLATFORM
     kind, identity = checked_object(object_type, object_id)

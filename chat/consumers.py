@@ -12,6 +12,7 @@ from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
+from django.db import DatabaseError
 
 from accounts.errors import SessionEnded
 from accounts.live import account_group, tenant_group
@@ -27,7 +28,7 @@ from common.tracebacks import where
 
 logger = logging.getLogger("portal.sockets")
 
-NOT_SIGNED_IN, NOT_ALLOWED, BAD_FRAMES, STALLED, FLOOD = 4401, 4403, 4400, 4408, 4429
+NOT_SIGNED_IN, NOT_ALLOWED, BAD_FRAMES, STALLED, FLOOD, INTERNAL = 4401, 4403, 4400, 4408, 4429, 1011
 BAD_FRAMES_ALLOWED = 10
 SOCKETS_PER_PERSON = 16
 # A refused question costs an audit event, so asking is dearer than acknowledging: about ten a second in the long run.
@@ -45,13 +46,17 @@ class UnknownTurn(PortalError):
 class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket of one person. Turns outlive it; it only starts, follows and stops them."""
 
-    async def connect(self) -> None:
-        """Accept and greet, or accept and close with the reason: a refused handshake would tell a browser nothing."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._followers: dict[UUID, tuple[Follower, asyncio.Task[None]]] = {}
         self._budget, self._bad_frames = FrameBudget(), 0
-        self._language = self.scope.get("language", settings.LANGUAGE_CODE)
+        self._language = settings.LANGUAGE_CODE
         self._session: SocketSession | None = None
         self._cleared: Cleared | None = None
+
+    async def connect(self) -> None:
+        """Accept and greet, or accept and close with the reason: a refused handshake would tell a browser nothing."""
+        self._language = self.scope.get("language", settings.LANGUAGE_CODE)
         await self.accept()
         self._session = self._read_session()
         if self._session is None:
@@ -106,17 +111,28 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         channels first visits the database's thread, for each frame, to close stale connections; what here uses the
         database does that by itself, and most frames do not.
         """
-        await getattr(self, get_handler_name(message))(message)
+        try:
+            await getattr(self, get_handler_name(message))(message)
+        except DatabaseError as error:
+            logger.error("the store failed under a socket: %s", where(error))
+            await self.close(INTERNAL)
 
-    async def disconnect(self, code: int) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket to its end; however it ends, nothing of it is left behind."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
         """Leave the turns to whoever comes back for them."""
         for follower, task in list(self._followers.values()):
             task.cancel()
             runtime().turns.leave(follower.turn)
         self._followers.clear()
-        runtime().sockets.pop(self, None)
-        for group in self._groups():
-            await self.channel_layer.group_discard(group, self.channel_name)
+        if runtime().sockets.pop(self, None) is not None:
+            for group in self._groups():
+                await self.channel_layer.group_discard(group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take one frame. Whatever it holds, the answer is a frame or a close, never a traceback."""
@@ -237,6 +253,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _shut_out(self, error: PortalError, *, frame_id: str | None) -> None:
         """Close with the code that says what is missing."""
         self._cleared = None
+        if self._session is not None:
+            runtime().forget_person(self._session.account_id)
         if isinstance(error, ConsentRequired) and frame_id is not None:
             fields = refusal_fields(error, language=self._language)
             await self._say({"type": "turn.refused", "id": frame_id, "turn": None, **fields})
@@ -244,7 +262,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def session_ended(self, _event: dict[str, Any]) -> None:
         """Close at once: the person has signed out or was disabled."""
-        self._stop_own_turns()
         await self.close(NOT_SIGNED_IN)
 
     async def consent_changed(self, _event: dict[str, Any]) -> None:
@@ -254,13 +271,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             self._cleared = await aclear_session(self._session)
         except PortalError as error:
-            self._stop_own_turns()
             await self._shut_out(error, frame_id=None)
-
-    def _stop_own_turns(self) -> None:
-        if self._session is not None:
-            runtime().turns.stop_all(self._session.account_id)
-            runtime().temporary.forget_all(self._session.account_id)
 
     async def _say(self, frame: dict[str, Any]) -> None:
         await self.send(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

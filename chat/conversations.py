@@ -6,9 +6,8 @@ start finds that answer and marks it interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -21,12 +20,14 @@ from common import clock
 from common.errors import BadRequest, NotFound
 from common.threads import in_database_thread
 from inference.engine import ChatMessage, ModelInfo
+from inference.errors import Busy
 from policy.services import ClearedPrompt
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
 # Only what the model has fully or partly said counts as history; a turn that failed or was withdrawn does not.
 USABLE = frozenset({Status.COMPLETE, Status.STOPPED, Status.LENGTH})
+BUSY_RETRY_MS = 1000
 REQUEST_ACTIONS = {"send": "chat.request", "regenerate": "chat.regenerate", "edit": "chat.edit"}
 END_ACTIONS = {
     Status.COMPLETE: ("chat.complete", "ok", 200),
@@ -80,23 +81,26 @@ def new_past(request: TurnRequest) -> Past:
     )
 
 
-def read_past(person: Person, request: TurnRequest) -> Past:
-    """Return what the request builds on. Raises NotFound for what is missing or not this person's."""
+def read_past(person: Person, request: TurnRequest, *, live: frozenset[UUID]) -> Past:
+    """Return what the request builds on; `live` are the answers that are being written now.
+
+    Raises NotFound for what is missing or not this person's, Busy where an answer is being written.
+    """
     if request.kind == "send":
-        messages = _own_messages(person, conversation=request.conversation)
+        messages = _own_messages(person, conversation=request.conversation, live=live)
         return _past(messages, question=request.text, replaced=())
-    return _past_of_message(person, request)
+    return _past_of_message(person, request, live=live)
 
 
-def _past_of_message(person: Person, request: TurnRequest) -> Past:
+def _past_of_message(person: Person, request: TurnRequest, *, live: frozenset[UUID]) -> Past:
     """Return what is left of the conversation when its last exchange is answered anew or rewritten."""
     target = Message.objects.filter(pk=request.message, conversation__owner_id=person.account_id).first()
     if target is None:
         raise NotFound
-    messages = _own_messages(person, conversation=target.conversation_id)
+    messages = _own_messages(person, conversation=target.conversation_id, live=live)
     wanted = Author.MODEL if request.kind == "regenerate" else Author.PERSON
     current = [message for message in messages if message.exchange == messages[-1].exchange]
-    if target not in current or target.author != wanted or any(m.status == Status.RUNNING for m in current):
+    if target not in current or target.author != wanted:
         raise BadRequest
     before = [message for message in messages if message not in current]
     if request.kind == "edit":
@@ -106,7 +110,7 @@ def _past_of_message(person: Person, request: TurnRequest) -> Past:
     return _past(before, question=question.body, replaced=answers, kept_prompt=question)
 
 
-def _own_messages(person: Person, *, conversation: UUID | None) -> list[Message]:
+def _own_messages(person: Person, *, conversation: UUID | None, live: frozenset[UUID]) -> list[Message]:
     messages = list(
         Message.objects.filter(conversation_id=conversation, conversation__owner_id=person.account_id)
         .select_related("conversation")
@@ -114,6 +118,9 @@ def _own_messages(person: Person, *, conversation: UUID | None) -> list[Message]
     )
     if not messages:
         raise NotFound
+    if any(message.id in live for message in messages):
+        raise Busy(retry_after_ms=BUSY_RETRY_MS)
+    settle_interrupted(messages, live=live)
     return messages
 
 
@@ -141,9 +148,12 @@ def _past(
 
 def _usable(messages: Sequence[Message]) -> list[ChatMessage]:
     """Return the exchanges that were answered, in order."""
+    exchanges: dict[UUID, list[Message]] = {}
+    for message in messages:
+        if message.status in USABLE:
+            exchanges.setdefault(message.exchange, []).append(message)
     history: list[ChatMessage] = []
-    for _exchange, group in groupby(messages, key=lambda message: message.exchange):
-        said = [message for message in group if message.status in USABLE]
+    for said in exchanges.values():
         questions = [message.body for message in said if message.author == Author.PERSON]
         answers = [message.body for message in said if message.author == Author.MODEL]
         if questions and answers and answers[-1]:
@@ -183,8 +193,8 @@ def _insert(opened: OpenedTurn) -> None:
         Conversation(
             id=past.conversation, tenant_id=tenant_id, owner_id=opened.person.account_id, title=opened.title
         ).save(force_insert=True)
-    else:
-        Conversation.objects.filter(pk=past.conversation).update(updated_at=clock.now())
+    elif not Conversation.objects.filter(pk=past.conversation).update(updated_at=clock.now()):
+        raise NotFound  # Deleted by its person since it was read.
     common = {"tenant_id": tenant_id, "conversation_id": past.conversation, "exchange": past.exchange}
     rows = [
         Message(
@@ -272,21 +282,34 @@ def mark_interrupted() -> int:
     """
     count = 0
     for tenant_id in Tenant.objects.values_list("id", flat=True):
-        with tenant_scope(tenant_id), transaction.atomic():
-            for message in Message.objects.filter(status=Status.RUNNING).select_related("conversation"):
-                Message.objects.filter(pk=message.pk).update(status=Status.INTERRUPTED)
-                record_event(
-                    action="chat.interrupted",
-                    tenant_id=tenant_id,
-                    actor=message.conversation.owner_id,
-                    object_type="conv",
-                    object_id=str(message.conversation_id),
-                    outcome="failed",
-                    status=500,
-                    model_digest=message.model_digest,
-                )
-                count += 1
+        with tenant_scope(tenant_id):
+            running = list(Message.objects.filter(status=Status.RUNNING).select_related("conversation"))
+            settle_interrupted(running, live=frozenset())
+            count += len(running)
     return count
+
+
+@transaction.atomic
+def settle_interrupted(messages: Iterable[Message], *, live: frozenset[UUID]) -> None:
+    """Mark and record those answers that look as if they were being written, and that no running turn holds.
+
+    The messages come with their conversation. Their turn could not be closed: the server died or the store failed.
+    """
+    for message in messages:
+        if message.status != Status.RUNNING or message.id in live:
+            continue
+        message.status = Status.INTERRUPTED
+        message.save(update_fields=["status"])
+        record_event(
+            action="chat.interrupted",
+            tenant_id=message.tenant_id,
+            actor=message.conversation.owner_id,
+            object_type="conv",
+            object_id=str(message.conversation_id),
+            outcome="failed",
+            status=500,
+            model_digest=message.model_digest,
+        )
 
 
 def make_title(text: str) -> str:

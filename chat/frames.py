@@ -10,7 +10,7 @@ from uuid import UUID
 from chat.requests import TurnRequest
 from common.errors import PortalError, _
 
-MAX_FRAME_BYTES = 131_072
+MAX_FRAME_CHARS = 131_072
 MAX_ID_CHARS = 64
 MAX_SEQ = 1 << 31
 
@@ -89,7 +89,7 @@ def parse_frame(text: str | None) -> Frame:
     """Return what a text frame means. Raises BadFrame or one of its kinds; binary frames (None) are bad too."""
     if text is None:
         raise BadFrame
-    if len(text) > MAX_FRAME_BYTES:
+    if len(text) > MAX_FRAME_CHARS:
         raise FrameTooLarge
     try:
         body = json.loads(text)
@@ -112,6 +112,8 @@ class _Fields:
             or isinstance(given, bool)
             or not 0 < len(str(given)) <= MAX_ID_CHARS
         ):
+            raise BadFrame
+        if not _is_encodable(str(given)):
             raise BadFrame
         self.id = str(given)
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from consent.services import Consented
+from inference.errors import EngineUnavailable
 from inference.pool import InferencePool, Ticket
+
+RETRY_MS = 1000
+
+
+def require_pool(pool: InferencePool | None) -> InferencePool:
+    """Return the pool. Raises EngineUnavailable while there is none: before the model is chosen, or at the end."""
+    if pool is None:
+        raise EngineUnavailable(retry_after_ms=RETRY_MS)
+    return pool
 
 
 def check(consented: Consented, *, pool: InferencePool) -> Ticket:

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from accounts.models import User
 from chat.models import Conversation
-from common.errors import NotFound
+from common.access import PermissionMissing
 
 
 def own_conversation(account: User, conversation_id: UUID) -> Conversation:
-    """Return the person's own conversation. Raises NotFound for any other, existing or not."""
+    """Return the person's own conversation. Raises PermissionMissing, shown as a missing
+    page and recorded, for any other, existing or not."""
     conversation: Conversation | None = Conversation.objects.filter(
         pk=conversation_id, owner_id=account.id
     ).first()
     if conversation is None:
-        raise NotFound
+        raise PermissionMissing("conversation")
     return conversation

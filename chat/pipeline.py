@@ -8,8 +8,12 @@ written to the audit log does not run.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
+from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils.translation import get_language, gettext, override
 
 from accounts.models import User
@@ -22,12 +26,15 @@ from chat.turns import LiveTurn, TurnEnded, TurnStarted
 from common.errors import PortalError
 from common.markdown import render_markdown
 from common.threads import in_database_thread
+from common.tracebacks import where
 from consent.services import require_consent
 from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Queued, Sampling, Started
-from inference.pool import InferencePool, Ticket
+from inference.pool import InferencePool
 from policy.errors import OutputBlocked
 from policy.services import ClearedText, OutputScreen, clear_prompt
 from tenants.scope import tenant_scope
+
+logger = logging.getLogger("portal.turns")
 
 arequire_consent = in_database_thread(require_consent)
 
@@ -36,11 +43,12 @@ arequire_consent = in_database_thread(require_consent)
 class Engine:
     """What a turn runs on."""
 
-    pool: InferencePool
+    pool: InferencePool | None
     model: ModelInfo
     system_prompt: str
     max_new_tokens: int
     temporary: TemporaryConversations
+    live_answers: Callable[[], frozenset[UUID]]
 
 
 async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
@@ -50,6 +58,9 @@ async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engin
             await _run(turn, request, account=account, engine=engine)
         except PortalError as error:
             turn.refuse(await refusals.arecord(error, person=turn.person))
+        except DatabaseError as error:
+            logger.error("the store failed in a turn: %s", where(error))
+            turn.refuse(PortalError())
         finally:
             if not turn.is_over:
                 turn.refuse(PortalError())
@@ -57,16 +68,18 @@ async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engin
 
 async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
     consented = await arequire_consent(account)
-    with limits.check(consented, pool=engine.pool) as ticket:
+    pool = limits.require_pool(engine.pool)
+    with limits.check(consented, pool=pool) as ticket:
         turn.hold(ticket)
         past = await _read_past(turn, request, engine)
         cleared = clear_prompt(past.question)
         opened = await conversations.aopen_turn(
             turn.person, request=request, past=past, cleared=cleared, model=engine.model
         )
-        answer = await _generate(turn, opened, ticket=ticket, engine=engine)
+        turn.store_as(opened.answer_id)
+        answer = await _generate(turn, opened, pool.generate(ticket, _prompt(opened, engine)))
         ended = await _finish(turn, opened, answer)
-    if past.temporary and ended.text:
+    if past.temporary and ended.status in conversations.USABLE and not turn.is_forgotten:
         engine.temporary.add(
             past.conversation, account_id=turn.person.account_id, question=opened.question, answer=ended.text
         )
@@ -77,7 +90,7 @@ async def _read_past(turn: LiveTurn, request: TurnRequest, engine: Engine) -> Pa
     if not request.temporary and request.kind == "send" and request.conversation is None:
         return conversations.new_past(request)
     if not request.temporary:
-        return await conversations.aread_past(turn.person, request)
+        return await conversations.aread_past(turn.person, request, live=engine.live_answers())
     history: tuple[ChatMessage, ...] = ()
     if request.conversation is not None:
         history = engine.temporary.history(request.conversation, account_id=turn.person.account_id)
@@ -101,13 +114,12 @@ class _Answer:
     failure: PortalError | None = None
 
 
-async def _generate(turn: LiveTurn, opened: OpenedTurn, *, ticket: Ticket, engine: Engine) -> _Answer:
+async def _generate(turn: LiveTurn, opened: OpenedTurn, events: AsyncGenerator[Event, None]) -> _Answer:
     """Pass the engine's words through the output screen to the followers.
 
     Raises what kept the turn from the engine; what went wrong once it ran is in the answer.
     """
     answer = _Answer(OutputScreen(), [])
-    events = engine.pool.generate(ticket, _prompt(opened, engine))
     try:
         async for event in events:
             _take(event, turn=turn, opened=opened, answer=answer)

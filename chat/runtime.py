@@ -8,8 +8,11 @@ from functools import cache
 from typing import Protocol
 from uuid import UUID
 
+from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import DatabaseError
 
+from accounts.live import RUNTIME_GROUP
 from accounts.models import User
 from audit.services import record_event
 from chat.conversations import mark_interrupted
@@ -17,11 +20,11 @@ from chat.pipeline import Engine, run_turn
 from chat.requests import Person, TurnRequest
 from chat.temporary import TemporaryConversations
 from chat.turns import LiveTurn, Turns
+from common.errors import PortalError
 from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo
-from inference.errors import EngineUnavailable
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from registry.errors import ModelError
 from registry.models import ModelArtifact
@@ -57,6 +60,9 @@ class Runtime:
         self.sockets: dict[Socket, UUID] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
 
     @property
     def state(self) -> str:
@@ -72,7 +78,9 @@ class Runtime:
     def ensure_started(self) -> None:
         """Begin to start, once; returns at once."""
         if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start())
+            self._loop = asyncio.get_running_loop()
+            self._listening = self._loop.create_task(self._listen())
+            self._starting = self._loop.create_task(self._start())
 
     async def wait_started(self) -> None:
         """Return when the worker is loading, or when it is clear that there is no model."""
@@ -81,7 +89,11 @@ class Runtime:
             await self._starting
 
     async def _start(self) -> None:
-        await in_database_thread(self._prepare)()
+        try:
+            await in_database_thread(self._prepare)()
+        except (PortalError, DatabaseError) as error:
+            self.reason = "the store cannot be used; see the log"
+            logger.error("the store failed at the start: %s", where(error))
         if self.reason:
             logger.error("no engine: %s", self.reason)
             return
@@ -137,21 +149,41 @@ class Runtime:
     def ask(self, request: TurnRequest, *, account: User, person: Person) -> LiveTurn:
         """Start a turn and return it; it goes on whether or not anybody follows it."""
         turn = self.turns.open(person)
-        if self.pool is None:
-            turn.refuse(EngineUnavailable(retry_after_ms=1000))
-            self.turns.close(turn)
-            return turn
         engine = Engine(
-            pool=self.pool,
+            pool=None if self._closing else self.pool,
             model=self.model,
             system_prompt=settings.PORTAL.system_prompt,
             max_new_tokens=settings.PORTAL.max_new_tokens,
             temporary=self.temporary,
+            live_answers=self.turns.live_answers,
         )
         task = asyncio.get_running_loop().create_task(run_turn(turn, request, account=account, engine=engine))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._finished(done, turn))
         return turn
+
+    def forget_person(self, account_id: UUID) -> None:
+        """Stop the person's turns and forget their temporary conversations."""
+        self.turns.forget_person(account_id)
+        self.temporary.forget_all(account_id)
+
+    def forget_person_soon(self, account_id: UUID) -> None:
+        """Do the same, from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.forget_person, account_id)
+
+    async def _listen(self) -> None:
+        """Hear of people who sign out or withdraw, and of new notices, whether or not they have a socket."""
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(RUNTIME_GROUP, channel)
+        while True:
+            message = await layer.receive(channel)
+            if "account" in message:
+                self.forget_person(UUID(message["account"]))
+            for turn in self.turns.running():
+                if str(turn.person.tenant_id) == message.get("tenant"):
+                    turn.stop()
 
     def _finished(self, task: asyncio.Task[None], turn: LiveTurn) -> None:
         self._tasks.discard(task)
@@ -162,6 +194,9 @@ class Runtime:
 
     async def close(self) -> None:
         """Stop every turn, store what was said, close the sockets as for a restart, end the worker."""
+        self._closing = True
+        if self._listening is not None:
+            self._listening.cancel()
         for turn in self.turns.running():
             turn.stop()
         if self._tasks:

@@ -62,6 +62,8 @@ class LiveTurn:
         self.refusal: PortalError | None = None
         self._pieces: list[str] = []
         self._ticket: Ticket | None = None
+        self.answer: UUID | None = None
+        self.is_forgotten = False
         self._stop_asked = False
         self._changed = asyncio.Event()
 
@@ -72,6 +74,10 @@ class LiveTurn:
         self._ticket = ticket
         if self._stop_asked:
             ticket.stop()
+
+    def store_as(self, answer: UUID) -> None:
+        """Remember under which id the answer is stored: as long as it is being written it belongs to this turn."""
+        self.answer = answer
 
     def queue(self, place: Queued) -> None:
         """Tell the place in the queue."""
@@ -195,9 +201,14 @@ class Turns:
         else:
             self._set_timer(turn, KEPT_AFTER_END_S)
 
-    def stop_all(self, account_id: UUID) -> None:
-        """Stop every running turn of a person."""
+    def live_answers(self) -> frozenset[UUID]:
+        """Return the ids of the answers that are being written now."""
+        return frozenset(turn.answer for turn in self.running() if turn.answer is not None)
+
+    def forget_person(self, account_id: UUID) -> None:
+        """Stop every running turn of a person; none of them is remembered as a temporary conversation."""
         for turn in self.running_of(account_id):
+            turn.is_forgotten = True
             turn.stop()
 
     def _forget(self, turn: LiveTurn) -> None:

@@ -15,7 +15,9 @@ from accounts.lockout import request_ip
 from accounts.models import User
 from accounts.roles import CHAT_USE, LANDING_PAGES
 from chat import services
+from chat.conversations import settle_interrupted
 from chat.forms import ClearForm, RenameForm
+from chat.listing import Place, list_conversations
 from chat.models import Conversation, Message
 from chat.permissions import own_conversation
 from chat.presentation import group_by_day, show_messages, used_tokens
@@ -24,8 +26,6 @@ from common.access import require_permission
 from common.errors import BadRequest
 from consent.gate import consent_required
 from consent.services import list_records
-
-LISTED = 200
 
 
 @require_safe
@@ -48,7 +48,8 @@ def _new_chat(request: HttpRequest) -> HttpResponse:
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Show one of the person's own conversations."""
     shown = own_conversation(cast(User, request.user), conversation_id)
-    messages = list(Message.objects.filter(conversation=shown))
+    messages = list(Message.objects.filter(conversation=shown).select_related("conversation"))
+    settle_interrupted(messages, live=runtime().turns.live_answers())
     return render(request, "chat/chat.html", _page(request, conversation=shown, messages=messages))
 
 
@@ -89,7 +90,9 @@ def clear(request: HttpRequest) -> HttpResponse:
     form = ClearForm(request.POST)
     if not form.is_valid() or form.cleaned_data["confirm"].strip().casefold() != gettext("delete").casefold():
         return _privacy_page(request, form_error=gettext("Type the word exactly as it is shown."), status=400)
-    services.erase_conversations(cast(User, request.user), ip=request_ip(request))
+    account = cast(User, request.user)
+    services.erase_conversations(account, ip=request_ip(request))
+    runtime().forget_person_soon(account.id)
     return redirect("chat:privacy")
 
 
@@ -108,14 +111,14 @@ def _page(
     request: HttpRequest, *, conversation: Conversation | None, messages: list[Message]
 ) -> dict[str, Any]:
     account, portal, process = cast(User, request.user), settings.PORTAL, runtime()
-    owned = list(Conversation.objects.filter(owner_id=account.id)[: LISTED + 1])
+    listed = list_conversations(account, before=Place.read(request.GET.get("before", "")))
     running = process.turns.running_in(conversation.id, account_id=account.id) if conversation else None
     return {
         "conversation": conversation,
         "temporary": conversation is None and request.GET.get("temporary") == "1",
         "entries": show_messages(messages),
-        "groups": group_by_day(owned[:LISTED], current=conversation.id if conversation else None),
-        "has_more_conversations": len(owned) > LISTED,
+        "groups": group_by_day(listed.conversations, current=conversation.id if conversation else None),
+        "listed": listed,
         "model": process.model,
         "pool_state": process.state,
         "limits": {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -18,6 +19,7 @@ from common.secrets import read_or_create_secret
 Mode = Literal["embedded", "production"]
 
 SECRET_KEY_LENGTH = 50
+MISSING_SANDBOX_LAYERS = "network and user namespaces, Landlock, a seccomp filter"
 SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly and truthfully, in the language of the question."
 
 
@@ -39,6 +41,7 @@ class PortalSettings:
     model_path: Path | None
     engine: Literal["llamacpp", "scripted"]
     scripted_ms: int
+    sandbox: Literal["best-effort"]
     slots: int
     threads: int
     context_tokens: int
@@ -68,6 +71,12 @@ class PortalSettings:
         return self.data_dir / "models"
 
     @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the portal: it listens on loopback and is known by no other address."""
+        names = {self.host, *(urlsplit(origin).hostname or "" for origin in self.origins)}
+        return not self.trusted_proxies and all(map(_is_loopback, names))
+
+    @property
     def allowed_hosts(self) -> list[str]:
         """Host names of the portal's own addresses, and loopback, which health checks use."""
         return [
@@ -81,9 +90,16 @@ class PortalSettings:
 def load(root: Path, *, environment: Environment | None = None) -> PortalSettings:
     """Return the settings of this process; `root` is the folder of manage.py.
 
-    Raises ImproperlyConfigured, with one line that names the setting, for a missing or malformed value.
+    Raises ImproperlyConfigured, with one line that names the setting, for a missing or malformed value and for a name
+    that begins like ours and is none of them: most likely a limit that somebody believes to be in force.
     """
     env = environment or _environment(root)
+    portal = _load(root, env)
+    env.refuse_unknown(prefix="PORTAL_", known=("PORTAL_SETTINGS_FILE",))
+    return portal
+
+
+def _load(root: Path, env: Environment) -> PortalSettings:
     mode = cast(Mode, env.choice("PORTAL_MODE", choices=("embedded", "production"), default="embedded"))
     data_dir = env.path("PORTAL_DATA_DIR", default=root / "var")
     host = env.text("PORTAL_HOST", default="127.0.0.1")
@@ -105,6 +121,7 @@ def load(root: Path, *, environment: Environment | None = None) -> PortalSetting
         timezone=env.text("PORTAL_TIME_ZONE", default="Asia/Shanghai"),
         model_path=Path(model).expanduser().resolve() if model else None,
         engine=cast(Literal["llamacpp", "scripted"], engine),
+        sandbox=_sandbox(env),
         scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
         slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
         threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
@@ -130,6 +147,22 @@ def _environment(root: Path) -> Environment:
     plain = Environment()
     data_dir = plain.path("PORTAL_DATA_DIR", default=root / "var")
     return Environment(file=plain.path("PORTAL_SETTINGS_FILE", default=data_dir / "portal.env"))
+
+
+def _sandbox(env: Environment) -> Literal["best-effort"]:
+    """Return how the worker is confined; what cannot be kept yet is not promised."""
+    if env.choice("PORTAL_SANDBOX", choices=("strict", "best-effort"), default="best-effort") == "strict":
+        raise ImproperlyConfigured(
+            f"PORTAL_SANDBOX=strict cannot be kept yet: the worker lacks {MISSING_SANDBOX_LAYERS}; see SECURITY.md"
+        )
+    return "best-effort"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _origins(env: Environment, *, mode: Mode, host: str, port: int) -> tuple[str, ...]:

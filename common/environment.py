@@ -43,17 +43,18 @@ class Environment:
     def __init__(self, *, environ: Mapping[str, str] | None = None, file: Path | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._file = read_settings_file(file) if file else {}
+        self._asked: set[str] = set()
 
     def text(self, name: str, *, default: str = "") -> str:
         """Return the value as written; an empty one counts as not set."""
+        self._asked.add(name)
         return self._environ.get(name, "").strip() or self._file.get(name, "") or default
 
     def secret(self, name: str) -> str:
         """Return a secret given as `NAME`, or as the content of the file named by `NAME_FILE`."""
-        direct = self.text(name)
+        direct, path = self.text(name), self.text(f"{name}_FILE")
         if direct:
             return direct
-        path = self.text(f"{name}_FILE")
         if not path:
             return ""
         try:
@@ -93,3 +94,12 @@ class Environment:
     def path(self, name: str, *, default: Path) -> Path:
         """Return an absolute path."""
         return Path(self.text(name, default=str(default))).expanduser().resolve()
+
+    def refuse_unknown(self, *, prefix: str, known: Sequence[str]) -> None:
+        """Raise ImproperlyConfigured for names with this beginning that nobody asked for and that are not `known`."""
+        given = {name for name in (*self._environ, *self._file) if name.startswith(prefix)}
+        unknown = sorted(given - self._asked - set(known))
+        if unknown:
+            raise ImproperlyConfigured(
+                f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all"
+            )

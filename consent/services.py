@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.live import CONSENT_CHANGED, account_group, send_on_commit, tenant_group
+from accounts.live import announce_notice, announce_withdrawal
 from accounts.models import User
 from audit.services import record_event
 from common import clock
@@ -66,7 +66,7 @@ def publish_notice(*, texts: Mapping[str, NoticeText], actor: UUID | None) -> in
         object_type="notice",
         object_id=f"v{version}",
     )
-    send_on_commit(tenant_group(tenant_id), CONSENT_CHANGED)
+    announce_notice(tenant_id)
     return version
 
 
@@ -128,7 +128,7 @@ def withdraw_consent(account: User, *, ip: str | None) -> None:
         return
     standing.update(withdrawn_at=clock.now())
     _record("consent.withdraw", account=account, version=max(versions), ip=ip)
-    send_on_commit(account_group(account.id), CONSENT_CHANGED)
+    announce_withdrawal(account.id)
 
 
 def list_records(account: User) -> list[ConsentRecord]:

@@ -79,5 +79,6 @@ def _decide(request: HttpRequest, notice: ConsentNotice) -> HttpResponse:
 
 
 def _show_gate(request: HttpRequest, notice: ConsentNotice) -> HttpResponse:
-    older = services.list_records(cast(User, request.user))
-    return render(request, "consent/gate.html", {"notice": notice, "has_older_consent": bool(older)})
+    agreed = [record.notice_version for record in services.list_records(cast(User, request.user))]
+    has_changed = bool(agreed) and max(agreed) < notice.version
+    return render(request, "consent/gate.html", {"notice": notice, "has_changed": has_changed})

@@ -49,6 +49,10 @@ class LocalFileProvider:
                 self._load()
             return self._current
 
+    def check(self) -> None:
+        """Read the file again and keep to what was read before. Raises KeyUnavailable."""
+        read_key_file(self._path)
+
     def wrap(self, secret: bytes, *, context: bytes) -> WrappedKey:
         """Return `secret` wrapped by the current version, bound to `context`. Raises KeyUnavailable."""
         kek_id = self.current_kek_id

@@ -31,6 +31,9 @@ class KeyProvider(Protocol):
     def current_kek_id(self) -> str:
         """Return the version of the key that wraps new data keys."""
 
+    def check(self) -> None:
+        """Look afresh whether the key can be had, and take over nothing of what is found."""
+
     def wrap(self, secret: bytes, *, context: bytes) -> WrappedKey:
         """Return `secret` wrapped by the current version and bound to `context`."""
 

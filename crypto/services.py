@@ -43,8 +43,11 @@ def create_local_keys() -> bool:
 
 
 def check_keys() -> None:
-    """Raise KeyUnavailable, with one clear line, unless data keys can be wrapped now."""
-    _ = provider_named(default_provider_id()).current_kek_id
+    """Raise KeyUnavailable, with one clear line, unless a start from now on could wrap and open data keys.
+
+    Looks afresh: what this process still has in memory does not count.
+    """
+    provider_named(default_provider_id()).check()
 
 
 def create_tenant_keys(tenant_id: UUID) -> None:

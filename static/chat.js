@@ -24,7 +24,7 @@ const composer = new Composer(app.querySelector(".composer"), {
   limits: { maxChars: Number(data.maxChars), context: Number(data.context), rate: Number(data.rate) },
   on: { send, cancelEdit },
 });
-const socket = new PortalSocket(data.socket, { frame: receive, down, door });
+const socket = new PortalSocket(data.socket, { frame: receive, down, door, over });
 
 // ── from the person
 
@@ -59,7 +59,8 @@ function stop() {
 
 function startEdit(mine = thread.lastMine) {
   if (turn || !mine?.dataset.id) return;
-  composer.editing = true;
+  // What is not stored cannot be replaced; it can only be asked once more.
+  composer.editing = !temporary;
   composer.text = mine.querySelector(".bubble").textContent;
   composer.focus();
 }
@@ -208,6 +209,17 @@ function door(code) {
   if (leaving) return;
   const here = encodeURIComponent(location.pathname + location.search);
   location.assign(code === NOT_SIGNED_IN ? `${data.login}?next=${here}` : data.consent);
+}
+
+// The server has closed for good: what is on the page stays, and so does the draft.
+function over() {
+  const ended = turn;
+  composer.ready = false;
+  composer.unnote("offline");
+  if (ended) end();
+  if (ended?.started) thread.abandon(ended.answer);
+  else if (ended) giveBack(ended);
+  composer.note("over");
 }
 
 // The line broke before the server said that it has the message: better twice asked than silently lost.

@@ -36,6 +36,10 @@ class DeniedQuery(sql.Query):
         """Refuse to become another query's subquery."""
         self._deny()
 
+    def combine(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse to take in another query."""
+        self._deny()
+
 
 class ScopedQuerySet(models.QuerySet[M]):
     """A query set whose bulk writes check the tenant of every row."""
@@ -57,6 +61,18 @@ class ScopedQuerySet(models.QuerySet[M]):
         return super().update(**kwargs)
 
     update.alters_data = True  # type: ignore[attr-defined]
+
+    def __and__(self, other: Any) -> Any:
+        """Return the rows in both; neither side may be denied."""
+        return super().__and__(_not_denied(self, other))
+
+    def __or__(self, other: Any) -> Any:
+        """Return the rows in either; a denied side has no condition, and with it this would be every tenant's rows."""
+        return super().__or__(_not_denied(self, other))
+
+    def __xor__(self, other: Any) -> Any:
+        """Return the rows in just one; neither side may be denied."""
+        return super().__xor__(_not_denied(self, other))
 
     def raw(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse raw SQL, which no scope can narrow."""
@@ -87,6 +103,15 @@ class ScopedManager(models.Manager[M]):
     def raw(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse raw SQL."""
         self.get_queryset().raw()
+
+
+def _not_denied(one: Any, other: Any) -> Any:
+    """Return `other`; raise TenantScopeMissing where either was built outside a scope."""
+    for side in (one, other):
+        query = getattr(side, "query", None)
+        if isinstance(query, DeniedQuery):
+            query._deny()
+    return other
 
 
 def check_tenant(row: models.Model) -> None:

@@ -47,7 +47,7 @@ export class Side {
     if (first?.querySelector("h2").textContent.trim() === word("today")) return first.querySelector("ul");
     const group = part("group");
     group.querySelector("h2").textContent = word("today");
-    nav.querySelector(".none:not([data-none])")?.remove();
+    nav.querySelector("[data-empty]")?.remove();
     nav.prepend(group);
     return group.querySelector("ul");
   }

@@ -6,14 +6,16 @@ const ACK_EVERY = 8;
 const ACK_WITHIN_MS = 250;
 const PING_EVERY_MS = 25000;
 const DEAD_AFTER_MS = 60000;
+const BAD_FRAMES = 4400;
 const NOT_SIGNED_IN = 4401;
 const NO_CONSENT = 4403;
 
 export class PortalSocket {
-  #path; #on; #socket; #ids = 0; #attempt = 0; #retry; #heard = 0;
+  #path; #on; #socket; #ids = 0; #attempt = 0; #retry; #heard = 0; #over = false;
   #acked = new Map(); #waiting; #ackTimer;
 
-  // `on` has frame(frame), down({ attempt, code }), door(code): signed out, or consent is missing.
+  // `on` has frame(frame), down({ attempt, code }), door(code): signed out, or consent is missing;
+  // over(): the server does not understand this page, and coming back would change nothing.
   constructor(path, on) {
     this.#path = path;
     this.#on = on;
@@ -33,7 +35,7 @@ export class PortalSocket {
   }
 
   reconnect() {
-    if (this.#socket?.readyState <= WebSocket.OPEN) return;
+    if (this.#over || this.#socket?.readyState <= WebSocket.OPEN) return;
     clearTimeout(this.#retry);
     this.#connect();
   }
@@ -78,6 +80,11 @@ export class PortalSocket {
   #closed(code) {
     if (code === NOT_SIGNED_IN || code === NO_CONSENT) {
       this.#on.door(code);
+      return;
+    }
+    if (code === BAD_FRAMES) {
+      this.#over = true;
+      this.#on.over();
       return;
     }
     this.#acked.clear();

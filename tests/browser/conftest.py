@@ -34,35 +34,27 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def lively(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    """A portal with the scripted engine, 10 ms a word, that lets one person do much at once."""
+    """A portal with the scripted engine, 20 ms a word, where one person may do much at once."""
     process = PortalProcess(
         tmp_path_factory.mktemp("lively") / "data",
         PORTAL_ENGINE="scripted",
-        PORTAL_SCRIPTED_MS="10",
+        PORTAL_SCRIPTED_MS="20",
         PORTAL_RUNNING_PER_PERSON="16",
+        PORTAL_LOGIN_ATTEMPTS="3",
     )
     yield process.start()
     process.stop()
 
 
 @pytest.fixture(scope="package")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    """A portal with tight limits: three tries to sign in, two messages a minute."""
+def real(tmp_path_factory: pytest.TempPathFactory, starter_model: Path) -> Iterator[PortalProcess]:
+    """A portal with the starter model, short answers, and two messages a minute."""
     process = PortalProcess(
-        tmp_path_factory.mktemp("strict") / "data",
-        PORTAL_ENGINE="scripted",
-        PORTAL_SCRIPTED_MS="10",
-        PORTAL_LOGIN_ATTEMPTS="3",
+        tmp_path_factory.mktemp("real") / "data",
+        PORTAL_MODEL=str(starter_model),
+        PORTAL_MAX_NEW_TOKENS="48",
         PORTAL_RATE_PER_MINUTE="2",
     )
-    yield process.start()
-    process.stop()
-
-
-@pytest.fixture
-def real(tmp_path: Path, starter_model: Path) -> Iterator[PortalProcess]:
-    """A portal with the starter model."""
-    process = PortalProcess(tmp_path / "data", PORTAL_MODEL=str(starter_model))
     yield process.start()
     process.stop()
 

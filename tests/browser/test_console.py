@@ -52,12 +52,10 @@ def test_records_are_walked_by_keys_and_a_bad_filter_is_explained(
     expect(page.get_by_role("alert")).to_contain_text("Write the pseudonym or its beginning")
 
 
-def test_a_changed_byte_breaks_the_chain_before_the_auditors_eyes(
-    enter: Enter, strict: PortalProcess
-) -> None:
-    auditor = enter(strict, "auditor").go("/audit/")
+def test_a_changed_byte_breaks_the_chain_before_the_auditors_eyes(enter: Enter, real: PortalProcess) -> None:
+    auditor = enter(real, "auditor").go("/audit/")
     expect(auditor.page.get_by_text("The chain is whole")).to_be_visible()
-    tamper(strict.data_dir / "portal.sqlite3", seq=3)
+    tamper(real.data_dir / "portal.sqlite3", seq=3)
     auditor.go("/audit/")
     alert = auditor.page.get_by_role("alert")
     expect(alert).to_contain_text("The chain breaks at record 3")

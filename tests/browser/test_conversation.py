@@ -21,21 +21,21 @@ def counted(text: str, number: int) -> str:
 
 def test_a_first_message_streams_in_and_makes_a_conversation(enter: Enter, lively: PortalProcess) -> None:
     person = enter(lively).go("/")
-    person.say("Herons by the river 80")
-    expect(person.page.locator('.msg[data-from="me"]')).to_have_text("Herons by the river 80")
+    person.say("Herons by the river 40")
+    expect(person.page.locator('.msg[data-from="me"]')).to_have_text("Herons by the river 40")
     person.wait_for_word("word3")
     expect(person.halt).to_be_visible()
-    assert "word80" not in person.answer.inner_text()
+    assert "word40" not in person.answer.inner_text()
     person.wait_for_answer()
-    expect(person.answer.locator(".prose")).to_have_text(counted("Herons by the river 80", 80))
+    expect(person.answer.locator(".prose")).to_have_text(counted("Herons by the river 40", 40))
     expect(person.answer.locator(".aigc")).to_have_text("AI-generated")
-    expect(person.answer.locator(".stat")).to_contain_text("85 tokens · first token 0.")
+    expect(person.answer.locator(".stat")).to_contain_text("45 tokens · first token 0.")
     expect(person.page).to_have_url(ADDRESS)
-    expect(person.page.get_by_role("heading", level=1)).to_have_text("Herons by the river 80")
-    expect(person.conversations.first).to_have_text("Herons by the river 80")
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Herons by the river 40")
+    expect(person.conversations.first).to_have_text("Herons by the river 40")
     person.page.reload()
     expect(person.messages).to_have_count(2)
-    expect(person.answer.locator(".prose")).to_have_text(counted("Herons by the river 80", 80))
+    expect(person.answer.locator(".prose")).to_have_text(counted("Herons by the river 40", 40))
 
 
 def test_a_second_message_goes_on_in_the_same_conversation(enter: Enter, lively: PortalProcess) -> None:

@@ -22,7 +22,9 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"no way by keyboard to {name}")
 
 
-def test_from_signing_in_to_stopping_an_answer_by_keyboard_alone(visit: Visit, undecided: PortalProcess) -> None:
+def test_from_signing_in_to_stopping_an_answer_by_keyboard_alone(
+    visit: Visit, undecided: PortalProcess
+) -> None:
     person = visit(undecided).go("/accounts/login/")
     page, keys = person.page, person.page.keyboard
     expect(page.get_by_label("Organisation")).to_be_focused()

@@ -13,6 +13,7 @@ from chat.following import Follower, StalledClient
 from chat.requests import Person
 from chat.turns import LiveTurn, TurnEnded, Turns, TurnStarted
 from common.errors import NotFound
+from tests.inference.support import until
 
 PERSON = Person(account_id=uuid.uuid4(), tenant_id=uuid.uuid4(), ip=None, language="en")
 STARTED = TurnStarted(conversation=uuid.uuid4(), message=uuid.uuid4(), prompt=uuid.uuid4(), temporary=False)
@@ -68,7 +69,7 @@ async def test_a_full_window_waits_for_an_acknowledgement() -> None:
     assert held < following.WINDOW * 2
     follower.acknowledge(held)
     turn.end(TurnEnded(status="complete"))
-    await asyncio.wait_for(task, 2)
+    await asyncio.wait_for(task, 15)
     assert sent.text == "".join(f"{number} " for number in range(following.WINDOW * 2))
 
 
@@ -80,7 +81,7 @@ async def test_a_client_that_never_acknowledges_is_given_up(monkeypatch: pytest.
     await asyncio.sleep(0)
     turn.add("one more")
     with pytest.raises(StalledClient):
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 15)
 
 
 @pytest.mark.parametrize("seq", [-1, 0, 11, 1 << 31])
@@ -88,7 +89,7 @@ async def test_an_acknowledgement_of_what_was_not_sent_changes_nothing(seq: int)
     turn, sent = a_turn(10), Sent()
     follower = Follower(turn, frame_id="1", after=0, send=sent)
     task = asyncio.create_task(follower.run())
-    await asyncio.sleep(0.01)
+    await until(lambda: sent.text.endswith("9 "))
     follower.acknowledge(seq)
     assert follower._acked == 0
     task.cancel()
@@ -105,7 +106,7 @@ async def test_a_turn_is_found_by_its_person_only_and_forgotten_after_its_time(
         turns.find(turn.id, account_id=uuid.uuid4())
     turn.end(TurnEnded(status="complete"))
     turns.close(turn)
-    await asyncio.sleep(0.1)
+    await until(lambda: turn.id not in turns._turns)
     with pytest.raises(NotFound):
         turns.find(turn.id, account_id=PERSON.account_id)
 
@@ -120,8 +121,7 @@ async def test_a_turn_that_was_followed_again_after_its_end_is_still_forgotten(
     turns.close(turn)
     turns.follow(turn)
     turns.leave(turn)
-    await asyncio.sleep(0.15)
-    assert turns._turns == {}
+    await until(lambda: turns._turns == {})
     assert turns._followers == {}
 
 
@@ -141,5 +141,5 @@ async def test_a_turn_that_nobody_follows_is_stopped_after_the_grace_time() -> N
     turn = turns.open(PERSON)
     turns.follow(turn)
     turns.leave(turn)
-    await asyncio.sleep(0.1)
-    assert turn._stop_asked
+    assert not turn._stop_asked
+    await until(lambda: turn._stop_asked)

@@ -110,6 +110,70 @@ def test_a_value_that_does_not_fit_is_refused_by_name_and_never_shown(
     assert value not in said.replace(name, "").replace("0 to", "").replace("from 0", "") or len(value) < 3
 
 
+@pytest.mark.parametrize("name", ["PORTAL_RATE_PER_MINUT", "PORTAL_", "PORTAL_SANDBOXED", "PORTAL_PORT_FILE"])
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_name_that_begins_like_ours_and_is_none_is_refused_by_name(
+    name: str, in_file: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "portal.env"
+    file.write_text(f"{name}={SECRET}\nPORTAL_SLOTS=2\nOTHER=1\n" if in_file else "")
+    environ = {"PORTAL_DATA_DIR": str(tmp_path / "data"), "PORTAL_SETTINGS_FILE": str(file), "HOME": "/"}
+    said = message(
+        lambda: load(
+            tmp_path,
+            environment=Environment(environ=environ if in_file else environ | {name: SECRET}, file=file),
+        )
+    )
+    assert said.startswith(f"{name}: ")
+    assert "\n" not in said
+    assert SECRET not in said
+
+
+def test_every_name_that_the_portal_reads_may_be_set(tmp_path: Path) -> None:
+    file, secret = tmp_path / "portal.env", tmp_path / "secret"
+    file.write_text("PORTAL_SLOTS=2\nQUICKSTART_PASSWORD=x\n")
+    secret.write_text(GOOD_KEY)
+    environ = {
+        "PORTAL_DATA_DIR": str(tmp_path / "data"),
+        "PORTAL_SETTINGS_FILE": str(file),
+        "PORTAL_SECRET_KEY_FILE": str(secret),
+    }
+    for more in ({}, {"PORTAL_SECRET_KEY": GOOD_KEY}):
+        portal = load(tmp_path, environment=Environment(environ=environ | more, file=file))
+        assert (portal.slots, portal.secret_key) == (2, GOOD_KEY)
+
+
+def test_a_strict_sandbox_is_refused_with_what_is_missing(tmp_path: Path) -> None:
+    assert settings(tmp_path).sandbox == "best-effort"
+    assert settings(tmp_path, PORTAL_SANDBOX="best-effort").sandbox == "best-effort"
+    for value in ("strict", "Strict", "none"):
+        assert "PORTAL_SANDBOX" in message(lambda value=value: settings(tmp_path, PORTAL_SANDBOX=value))
+    said = message(lambda: settings(tmp_path, PORTAL_SANDBOX="strict"))
+    assert all(layer in said for layer in ("namespaces", "Landlock", "seccomp"))
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "local"),
+    [
+        ({}, True),
+        ({"PORTAL_HOST": "::1"}, True),
+        ({"PORTAL_HOST": "127.0.0.2"}, True),
+        ({"PORTAL_HOST": "0.0.0.0"}, False),
+        ({"PORTAL_HOST": "::"}, False),
+        ({"PORTAL_HOST": "192.0.2.1"}, False),
+        ({"PORTAL_HOST": "portal"}, False),
+        ({"PORTAL_ORIGINS": "http://localhost:8000"}, True),
+        ({"PORTAL_ORIGINS": "http://localhost:8000,https://chat.example"}, False),
+        ({"PORTAL_TRUSTED_PROXIES": "1"}, False),
+    ],
+)
+def test_a_portal_that_others_can_reach_is_not_local(
+    environ: dict[str, str], local: bool, tmp_path: Path
+) -> None:
+    assert settings(tmp_path, **environ).is_local is local
+
+
 def test_the_defaults_make_an_embedded_portal_on_loopback(tmp_path: Path) -> None:
     portal = settings(tmp_path)
     assert (portal.mode, portal.host, portal.port) == ("embedded", "127.0.0.1", 8000)

@@ -102,6 +102,29 @@ def test_a_missing_file_is_an_error_and_is_never_made_in_passing(own_keys: Path)
 
 
 @pytest.mark.django_db
+def test_a_file_that_is_lost_while_the_portal_runs_is_noticed(own_keys: Path) -> None:
+    check_keys()
+    create_tenant_keys(uuid.uuid4())
+    own_keys.rename(own_keys.with_name("aside"))
+    with pytest.raises(KeyUnavailable, match="missing"):
+        check_keys()
+    own_keys.with_name("aside").rename(own_keys)
+    check_keys()
+
+
+@pytest.mark.django_db
+def test_a_look_at_the_file_takes_over_nothing_of_what_is_found(own_keys: Path) -> None:
+    tenant_id = uuid.uuid4()
+    create_tenant_keys(tenant_id)
+    own_keys.unlink()
+    create_key_file(own_keys)
+    check_keys()
+    create_tenant_keys(uuid.uuid4())
+    keyring.forget()
+    create_tenant_keys(tenant_id)
+
+
+@pytest.mark.django_db
 def test_a_lost_file_is_not_replaced_while_data_keys_need_it(own_keys: Path) -> None:
     create_tenant_keys(uuid.uuid4())
     own_keys.unlink()

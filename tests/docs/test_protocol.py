@@ -9,7 +9,7 @@ import pytest
 
 from chat import consumers
 from chat.following import REFUSALS, WINDOW, ended_fields, started_fields
-from chat.frames import MAX_FRAME_BYTES
+from chat.frames import MAX_FRAME_CHARS
 from chat.turns import TurnEnded, TurnStarted
 from tests.docs.reading import table_rows, text_of
 
@@ -52,4 +52,4 @@ def test_every_close_code_is_documented(name: str) -> None:
 def test_limits_of_the_protocol_are_documented_as_they_are() -> None:
     page = text_of(PAGE)
     assert f"`window` ({WINDOW})" in page
-    assert f"{MAX_FRAME_BYTES:,} characters" in page
+    assert f"{MAX_FRAME_CHARS:,} characters" in page

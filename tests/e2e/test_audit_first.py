@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 from tests.client import Client
@@ -24,6 +25,22 @@ async def test_a_turn_that_cannot_be_recorded_is_refused_and_stores_nothing(
             assert connection.execute("SELECT count(*) FROM chat_message").fetchone() == (0,)
             connection.execute("ALTER TABLE hidden RENAME TO audit_auditevent")
         assert (await socket.ask("now it is recorded")).end["status"] == "complete"
+
+
+async def test_a_sign_out_that_cannot_be_recorded_ends_session_and_chats_all_the_same(
+    own_portal: PortalProcess,
+) -> None:
+    client = Client(own_portal.url).sign_in("member").agree()
+    page = "/privacy/"
+    async with client.socket() as socket:
+        await socket.ready()
+        client.get(page)
+        with sqlite3.connect(own_portal.data_dir / "portal.sqlite3") as connection:
+            connection.execute("ALTER TABLE audit_auditevent RENAME TO hidden")
+        refused = client.post("/accounts/logout/", form_on=page)
+        assert refused.status == 503
+        assert await asyncio.wait_for(socket.closed_with(), 10) == 4401
+    assert "/accounts/login/" in client.get(page).url
 
 
 async def test_an_answer_whose_end_cannot_be_recorded_is_not_shown_as_complete(

@@ -34,6 +34,7 @@ BAD = [
     '{"type": "chat.resume", "id": "1", "turn": "00000000-0000-4000-8000-000000000000", "after": 1e400}',
     '{"type": "ack", "id": "1", "turn": "00000000-0000-4000-8000-000000000000", "seq": true}',
     '{"type": "chat.delete_everything", "id": "1"}',
+    '{"type": "ping", "id": "\\ud800"}',
 ]
 
 

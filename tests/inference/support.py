@@ -85,7 +85,7 @@ def end_of(events: list[Event]) -> Finished:
     return last
 
 
-async def until(condition: Callable[[], bool], within_s: float = 5) -> float:
+async def until(condition: Callable[[], bool], within_s: float = 20) -> float:
     """Wait until the condition holds; return how long that took in seconds. Fail after `within_s`."""
     began = time.monotonic()
     while not condition():

@@ -6,6 +6,10 @@ import contextlib
 from inference.engine import Finished, Piece, Queued, Started
 from tests.inference.support import answer, ask, end_of, open_pool, read, scripted, text_of, until
 
+# What is stopped here would go on for 40 s: a slot that is free within 15 s was freed by the stop, on any machine.
+SLOWLY_MS = 100
+SOON_S = 15
+
 
 async def test_stop_before_the_generation_begins_gives_nothing_but_the_end() -> None:
     async with open_pool(scripted()) as pool:
@@ -33,19 +37,19 @@ async def test_stop_in_the_queue_takes_the_turn_out_of_it() -> None:
 
 
 async def test_stop_before_the_first_token_frees_the_slot() -> None:
-    async with open_pool(scripted(slots=1, scripted_ms=5000)) as pool:
+    async with open_pool(scripted(slots=1, scripted_ms=10_000)) as pool:
         with pool.admit(tenant="north", person="ann") as ticket:
             events = []
-            async for event in pool.generate(ticket, ask("Hello")):
+            async for event in pool.generate(ticket, ask("Hello 3")):
                 events.append(event)
                 ticket.stop()
         assert [type(event) for event in events] == [Started, Finished]
         assert end_of(events).reason == "stopped"
-        assert await until(lambda: pool.running == 0) < 0.3
+        await until(lambda: pool.running == 0, within_s=SOON_S)
 
 
 async def test_stop_while_it_speaks_ends_at_once_and_nothing_is_said_after_it() -> None:
-    async with open_pool(scripted(slots=1, scripted_ms=10)) as pool:
+    async with open_pool(scripted(slots=1, scripted_ms=SLOWLY_MS)) as pool:
         with pool.admit(tenant="north", person="ann") as ticket:
             after_stop: list[object] = []
             stopped = False
@@ -60,8 +64,8 @@ async def test_stop_while_it_speaks_ends_at_once_and_nothing_is_said_after_it() 
         last = after_stop[0]
         assert isinstance(last, Finished)
         assert last.reason == "stopped"
-        assert 7 <= last.usage.completion_tokens <= 9
-        assert pool.running == 0
+        assert 7 <= last.usage.completion_tokens < 200
+        await until(lambda: pool.running == 0, within_s=SOON_S)
 
 
 async def test_stop_after_the_end_does_nothing() -> None:
@@ -73,21 +77,21 @@ async def test_stop_after_the_end_does_nothing() -> None:
 
 
 async def test_a_consumer_that_closes_its_stream_frees_the_slot() -> None:
-    async with open_pool(scripted(slots=1, scripted_ms=10)) as pool:
+    async with open_pool(scripted(slots=1, scripted_ms=SLOWLY_MS)) as pool:
         with pool.admit(tenant="north", person="ann") as ticket:
             async with contextlib.aclosing(pool.generate(ticket, ask("Hello 400"))) as events:
                 async for event in events:
                     if isinstance(event, Piece):
                         break
-            assert await until(lambda: pool.running == 0) < 0.3
+            await until(lambda: pool.running == 0, within_s=SOON_S)
 
 
 async def test_leaving_the_block_frees_the_slot_even_if_the_stream_stays_open() -> None:
-    async with open_pool(scripted(slots=1, scripted_ms=10)) as pool:
+    async with open_pool(scripted(slots=1, scripted_ms=SLOWLY_MS)) as pool:
         with pool.admit(tenant="north", person="ann") as ticket:
             events = pool.generate(ticket, ask("Hello 400"))
             assert isinstance(await anext(events), Started)
-        assert await until(lambda: pool.running == 0) < 0.3
+        await until(lambda: pool.running == 0, within_s=SOON_S)
         assert isinstance(await anext(events), Finished)
 
 
@@ -102,7 +106,7 @@ async def test_a_cancelled_task_frees_its_slot_and_its_place() -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         assert pool.queued == 0
-        await until(lambda: pool.running == 0)
+        await until(lambda: pool.running == 0, within_s=SOON_S)
         for person in ("ann", "bob"):
             assert text_of(await answer(pool, ask("Hello 1"), person=person)) == "Hello 1 word1"
 

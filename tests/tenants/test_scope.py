@@ -56,6 +56,7 @@ READS: dict[str, Query] = {
     "difference": lambda m: list(m.objects.all().difference(m.objects.none())),
     "or": lambda m: list(m.objects.all() | m.objects.all()),
     "and": lambda m: list(m.objects.all() & m.objects.all()),
+    "xor": lambda m: list(m.objects.all() ^ m.objects.all()),
     "select_related": lambda m: list(m.objects.select_related("tenant")),
     "prefetch_related": lambda m: list(m.objects.prefetch_related("tenant")),
     "select_for_update": lambda m: list(m.objects.select_for_update()),
@@ -197,6 +198,35 @@ def test_a_query_built_outside_a_scope_stays_denied_inside_one(rows: Rows) -> No
     built = Conversation.objects.all()
     with tenant_scope(rows.north.id), pytest.raises(TenantScopeMissing):
         list(built)
+
+
+TOGETHER: dict[str, Callable[[Any, Any], Any]] = {
+    "or": lambda one, other: one | other,
+    "and": lambda one, other: one & other,
+    "xor": lambda one, other: one ^ other,
+    "union": lambda one, other: one.union(other),
+    "union all": lambda one, other: one.union(other, all=True),
+    "intersection": lambda one, other: one.intersection(other),
+    "difference": lambda one, other: one.difference(other),
+    "or, counted": lambda one, other: [(one | other).count()],
+    "union, counted": lambda one, other: [one.union(other).count()],
+    "or, as a subquery": lambda one, other: one.filter(pk__in=(one | other).values("pk")),
+}
+
+
+@pytest.mark.parametrize("how", TOGETHER)
+@pytest.mark.parametrize("denied_first", [True, False])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_scoped_query_and_one_built_outside_a_scope_give_nothing_together(
+    model: Any, denied_first: bool, how: str, rows: Rows
+) -> None:
+    outside = model.objects.order_by()
+    for refined in (outside, outside.filter(pk__isnull=False)):
+        with tenant_scope(rows.north.id):
+            scoped = model.objects.order_by()
+            sides = (refined, scoped) if denied_first else (scoped, refined)
+            with pytest.raises(TenantScopeMissing):
+                list(TOGETHER[how](*sides))
 
 
 FOREIGN_WRITES: dict[str, Callable[[Rows], Any]] = {

@@ -43,7 +43,7 @@ def chat_page(**changes: Any) -> str:
     context: dict[str, Any] = {
         "conversation": None, "entries": [], "groups": [], "limits": LIMITS, "pool_state": "ready",
         "model": SimpleNamespace(name="Model", digest="ab" * 32, is_starter=False),
-        "temporary": False, "running_turn": "", "used_tokens": 0, "has_more_conversations": False,
+        "temporary": False, "running_turn": "", "used_tokens": 0, "listed": None,
     }  # fmt: skip
     with override("en"):
         return render_to_string("chat/chat.html", context | changes, request=request)

@@ -13,12 +13,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from crypto.errors import KeyUnavailable
+from common.errors import PortalError
 from crypto.services import create_local_keys
 from qwenportal import setup
+from qwenportal.fitness import StartRefused, line_of, require_sound_settings
 from qwenportal.models_setup import choose_model
 from registry.catalogue import KNOWN_MODELS
-from registry.errors import ModelError
 from registry.models import ModelArtifact
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     """`manage.py quickstart`: keys, database, pages, demo organisation, model; then serve."""
 
     help = "Set up what is missing on the embedded default, and serve"
-    requires_system_checks = ()
+    requires_system_checks = ()  # it runs them itself, and says them in one line
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--model", default="", choices=["", "qwen", "starter", *KNOWN_MODELS])
@@ -40,9 +40,12 @@ class Command(BaseCommand):
                 "quickstart is for the embedded default; see docs/operations.md for production"
             )
         try:
+            require_sound_settings()
             passwords = self._set_up(str(options["model"]))
-        except (ModelError, KeyUnavailable) as error:
+        except StartRefused as error:
             raise CommandError(str(error)) from error
+        except PortalError as error:
+            raise CommandError(line_of(error)) from error
         except ValidationError as error:
             raise CommandError("QUICKSTART_PASSWORD: " + " ".join(error.messages)) from error
         self._show(passwords)
@@ -62,7 +65,7 @@ class Command(BaseCommand):
             self._introduce(artifact)
         if passwords and password and setup.is_weak(password):
             self.stdout.write(
-                "  Note: QUICKSTART_PASSWORD is weak; it is accepted on a loopback address only."
+                "  Note: QUICKSTART_PASSWORD is weak; with it the portal serves on a loopback address only."
             )
         return passwords
 

@@ -1,0 +1,96 @@
+"""Which model the embedded default runs: what was chosen, or an error; never another one in silence."""
+
+from __future__ import annotations
+
+import dataclasses
+import stat
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from qwenportal import models_setup
+from qwenportal.models_setup import choose_model
+from registry import fetching, services
+from registry.errors import ModelError
+from registry.models import ModelArtifact
+from registry.services import activate, active_artifact, import_file, import_starter
+from tests.registry.support import model_bytes
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_args: object) -> ModelArtifact:
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr(services, "import_known", fetch)
+    monkeypatch.setattr(services, "import_starter", fetch)
+    monkeypatch.setattr(models_setup, "_person_agrees", lambda: False)
+
+
+def stored(tmp_path: Path, name: str, *, is_starter: bool = False) -> ModelArtifact:
+    file = tmp_path / f"{name}.gguf"
+    file.write_bytes(model_bytes(name.encode()))
+    artifact = import_file(file, source=name)
+    artifact.is_starter = is_starter
+    artifact.save()
+    return artifact
+
+
+def test_the_active_model_stays_though_newer_ones_are_stored(store: Path, tmp_path: Path) -> None:
+    active = stored(tmp_path, "first")
+    activate(active)
+    stored(tmp_path, "second")
+    assert choose_model("") == active
+
+
+def test_an_active_model_whose_file_is_gone_is_an_error_and_nothing_takes_its_place(
+    store: Path, tmp_path: Path
+) -> None:
+    stored(tmp_path, "other")
+    active = stored(tmp_path, "active")
+    activate(active)
+    active.path.unlink()
+    with pytest.raises(ModelError, match="missing") as refused:
+        choose_model("")
+    assert active.sha256 in refused.value.detail
+    assert "\n" not in refused.value.detail
+    assert active_artifact() == active
+
+
+def test_a_model_that_was_imported_and_never_activated_is_taken(store: Path, tmp_path: Path) -> None:
+    stored(tmp_path, "old")
+    newest = stored(tmp_path, "new")
+    starter = stored(tmp_path, "starter", is_starter=True)
+    assert choose_model("") == newest
+    newest.path.unlink()
+    ModelArtifact.objects.update(activated_at=None)
+    assert choose_model("").source == "old"
+    ModelArtifact.objects.exclude(pk=starter.pk).delete()
+    assert choose_model("") == starter
+
+
+def test_a_named_file_comes_before_the_active_model(store: Path, tmp_path: Path, settings: Settings) -> None:
+    activate(stored(tmp_path, "active"))
+    wanted = tmp_path / "wanted.gguf"
+    wanted.write_bytes(model_bytes(b"wanted"))
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, model_path=wanted)
+    assert choose_model("").source == "wanted.gguf"
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, model_path=tmp_path / "absent.gguf")
+    with pytest.raises(ModelError):
+        choose_model("")
+
+
+def test_an_installer_that_fails_is_quoted_in_one_line(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installer = tmp_path / "installer"
+    installer.write_text(
+        "#!/bin/sh\necho Resolving\necho '  × Failed to fetch' >&2\necho '  ╰─▶ no way out' >&2\nexit 2\n"
+    )
+    installer.chmod(stat.S_IRWXU)
+    monkeypatch.setattr(fetching, "_installer", lambda: [str(installer)])
+    with pytest.raises(ModelError, match="Failed to fetch no way out") as refused:
+        import_starter()
+    assert "PORTAL_MODEL" in refused.value.detail
+    assert "\n" not in refused.value.detail
