@@ -45,7 +45,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some of a person's conversations; `before` is where they begin (None: the newest), `earlier` where the next do."""
+    """Some of a person's conversations; they begin after `before` (None: with the newest), the next after `earlier`."""
 
     conversations: Sequence[Conversation]
     before: Place | None

@@ -1,4 +1,4 @@
-"""Check what no linter knows: migrations are complete, the settings of a production portal are sound, nothing is too long.
+"""Check what no linter knows: migrations are complete, a production portal's settings are sound, nothing is too long.
 
 Run as `python -m tests.lint`; `make lint` does.
 """

@@ -145,4 +145,4 @@ def test_the_list_is_searched_by_title(enter: Enter, lively: PortalProcess) -> N
     person.page.keyboard.type("KINGF")
     expect(person.page.locator(".conv:visible a")).to_have_text(["kingfisher 2"])
     person.page.keyboard.type("zzz")
-    expect(person.page.get_by_text("No conversation has this in its title.")).to_be_visible()
+    expect(person.page.get_by_text("No conversation listed here has this in its title.")).to_be_visible()

@@ -146,8 +146,7 @@ def test_every_name_that_the_portal_reads_may_be_set(tmp_path: Path) -> None:
 def test_a_strict_sandbox_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     assert settings(tmp_path).sandbox == "best-effort"
     assert settings(tmp_path, PORTAL_SANDBOX="best-effort").sandbox == "best-effort"
-    for value in ("strict", "Strict", "none"):
-        assert "PORTAL_SANDBOX" in message(lambda value=value: settings(tmp_path, PORTAL_SANDBOX=value))
+    assert "PORTAL_SANDBOX" in message(lambda: settings(tmp_path, PORTAL_SANDBOX="none"))
     said = message(lambda: settings(tmp_path, PORTAL_SANDBOX="strict"))
     assert all(layer in said for layer in ("namespaces", "Landlock", "seccomp"))
     assert "\n" not in said
@@ -159,7 +158,7 @@ def test_a_strict_sandbox_is_refused_with_what_is_missing(tmp_path: Path) -> Non
         ({}, True),
         ({"PORTAL_HOST": "::1"}, True),
         ({"PORTAL_HOST": "127.0.0.2"}, True),
-        ({"PORTAL_HOST": "0.0.0.0"}, False),
+        ({"PORTAL_HOST": "0.0.0.0"}, False),  # noqa: S104 (the case in question)
         ({"PORTAL_HOST": "::"}, False),
         ({"PORTAL_HOST": "192.0.2.1"}, False),
         ({"PORTAL_HOST": "portal"}, False),

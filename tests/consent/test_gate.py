@@ -196,6 +196,34 @@ def test_withdrawing_closes_the_chat_at_once_and_keeps_the_record(cast: Cast, me
     assert [bool(record.withdrawn_at) for record in records(cast.member)] == [False, True]
 
 
+def test_the_gate_speaks_of_a_change_only_where_there_is_one(
+    cast: Cast, member: Client, publish: Publish
+) -> None:
+    changed = "has changed since you last agreed"
+    assert changed not in member.get(GATE).text
+    agree(member)
+    member.post("/consent/withdraw/")
+    assert changed not in member.get(GATE).text
+    publish()
+    assert changed in member.get(GATE).text
+    agree(member)
+    member.post("/consent/withdraw/")
+    assert changed not in member.get(GATE).text
+
+
+def test_a_notice_says_whether_the_persons_consent_to_it_stands(cast: Cast, member: Client) -> None:
+    agreed, withdrawn = "You agreed on", "and withdrew your consent on"
+    assert agreed not in member.get("/consent/notice/1/").text
+    agree(member)
+    page = member.get("/consent/notice/1/").text
+    assert agreed in page
+    assert withdrawn not in page
+    member.post("/consent/withdraw/")
+    assert withdrawn in member.get("/consent/notice/1/").text
+    agree(member)
+    assert withdrawn not in member.get("/consent/notice/1/").text
+
+
 def test_withdrawing_ends_consent_to_every_version_and_twice_is_once(
     cast: Cast, member: Client, publish: Publish
 ) -> None:

@@ -237,6 +237,38 @@ def test_a_temporary_chat_is_sent_as_such_and_stays_out_of_the_list(open_stage: 
     assert stage.page.url.endswith("/?temporary=1")
 
 
+def test_what_is_not_stored_is_asked_again_and_never_edited_or_regenerated(open_stage: OpenStage) -> None:
+    stage = open_stage(chat_page(temporary=True), answer)
+    for _ in range(2):
+        ask(stage.page, "Hello")
+        expect(stage.page.locator(f"{LAST} .stat")).to_be_visible()
+        expect(
+            stage.page.locator('.msg :is([data-act="edit"], [data-act="regenerate"]):visible')
+        ).to_have_count(0)
+    stage.page.focus(FIELD)
+    stage.page.keyboard.press("ArrowUp")
+    expect(stage.page.locator(FIELD)).to_have_value("Hello")
+    stage.page.press(FIELD, "Enter")
+    expect(stage.page.locator(".msg")).to_have_count(6)
+    assert [frame["type"] for frame in stage.frames if frame["type"] != "ack"] == ["chat.send"] * 3
+
+
+def test_a_page_that_is_not_understood_says_so_and_does_not_come_back(open_stage: OpenStage) -> None:
+    stage = open_stage(chat_page(), begin_only)
+    ask(stage.page, "Hello")
+    expect(stage.page.locator(LIVE)).to_contain_text("piece3")
+    stage.page.fill(FIELD, "A draft")
+    stage.drop(4400)
+    expect(stage.page.locator(NOTE)).to_contain_text("could not understand this page")
+    expect(stage.page.get_by_role("link", name="Load again")).to_be_visible()
+    stage.page.evaluate("window.dispatchEvent(new Event('online'))")
+    stage.page.wait_for_timeout(1200)
+    assert stage.connections == 1
+    expect(stage.page.locator(LAST)).to_contain_text("piece3")
+    expect(stage.page.locator(FIELD)).to_have_value("A draft")
+    expect(stage.page.locator("#send")).to_be_disabled()
+
+
 def test_too_long_a_message_is_not_sent(open_stage: OpenStage) -> None:
     stage = open_stage(chat_page(), silent)
     ask(stage.page, "😀" * 201)
