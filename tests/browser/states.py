@@ -53,7 +53,12 @@ def gate(house: House) -> Person:
 
 
 def conversation(house: House) -> Person:
-    return house.enter(house.lively).go("/").ask(f"A *heron*, some `code`, and a title longer than any bar {'x' * 120} 30").ask("And an egret 40")
+    return (
+        house.enter(house.lively)
+        .go("/")
+        .ask(f"A *heron*, some `code`, and a title longer than any bar {'x' * 120} 30")
+        .ask("And an egret 40")
+    )
 
 
 def streaming(house: House) -> Person:

@@ -15,6 +15,7 @@ from tests.portal import PortalProcess
 
 @pytest.fixture
 def portal(tmp_path: Path) -> PortalProcess:
+    (tmp_path / "data" / "static").mkdir(parents=True)
     return PortalProcess(tmp_path / "data", PORTAL_ENGINE="scripted")
 
 
