@@ -38,7 +38,7 @@ bench: $(VENV)/.dev ## Measure against the engine called directly, in the same r
 
 messages: $(VENV)/.dev ## Collect translatable strings and compile the catalogue
 	@$(BIN)/python manage.py makemessages -l zh_Hans --no-location --no-wrap --ignore .venv --ignore var --ignore tests
-	@$(BIN)/python manage.py compilemessages -l zh_Hans
+	@$(BIN)/python manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
 lock: ## Renew requirements/*.txt from requirements/*.in
 	@for f in uv base server dev; do uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext
 
 from accounts.errors import SessionEnded
-from accounts.models import User
+from accounts.models import User, make_handle
 from audit.services import record_event
 from common import clock
 from tenants.models import Tenant
@@ -27,6 +29,9 @@ def create_account(*, tenant: Tenant | None, login: str, display_name: str, role
     validate_password(password, account)
     account.set_password(password)
     account.full_clean(exclude=["handle"])
+    handle = make_handle(organisation=tenant.code if tenant else "", login=login)
+    if User.objects.filter(handle=handle).exists():
+        raise ValidationError(gettext("There is an account with this name already."))
     account.save(force_insert=True)
     record_event(
         action="account.create",

@@ -64,6 +64,7 @@ class OpenedTurn:
     prompt_id: UUID
     answer_id: UUID
     question: str
+    is_masked: bool
     title: str
     model: ModelInfo
     policy_version: str
@@ -175,6 +176,7 @@ def open_turn(
         prompt_id=past.kept_prompt or uuid4(),
         answer_id=uuid4(),
         question=cleared.text,
+        is_masked=bool(cleared.redacted_by),
         title=make_title(cleared.text) if past.is_new and not past.temporary else "",
         model=model,
         policy_version=cleared.policy_version,

@@ -105,6 +105,7 @@ def started_fields(started: TurnStarted) -> dict[str, Any]:
         "prompt": str(started.prompt),
         "temporary": started.temporary,
         "title": started.title,
+        "shown": started.shown,
     }
 
 

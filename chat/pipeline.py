@@ -147,6 +147,7 @@ def _take(event: Event, *, turn: LiveTurn, opened: OpenedTurn, answer: _Answer) 
                     prompt=opened.prompt_id,
                     temporary=opened.past.temporary,
                     title=opened.title,
+                    shown=opened.question if opened.is_masked else "",
                 )
             )
         case Piece():

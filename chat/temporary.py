@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class TemporaryConversations:
         kept.touched = time.monotonic()
         kept.messages += [ChatMessage("user", question), ChatMessage("assistant", answer)]
         self._kept.move_to_end(conversation)
+        asyncio.get_running_loop().call_later(KEPT_S + 1, self._forget_old)
         self._forget_old()
 
     def forget_all(self, account_id: UUID) -> None:

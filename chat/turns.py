@@ -20,13 +20,14 @@ KEPT_AFTER_END_S = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
-    """What `turn.started` says. `title` is set when a kept conversation is new."""
+    """What `turn.started` says. `title` is set when a kept conversation is new, `shown` when a rule masked it."""
 
     conversation: UUID
     message: UUID
     prompt: UUID
     temporary: bool
     title: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,9 +106,10 @@ def _run(command: list[str]) -> tuple[int, str]:
 
 
 def _installer() -> list[str]:
+    """Return the command that installs packages: pip, which knows the organisation's index and certificates, or uv."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     uv = Path(sys.executable).with_name("uv")
     if uv.exists():
         return [str(uv), "pip", "install", "--python", sys.executable]
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     raise ModelError("neither uv nor pip is installed beside this Python")

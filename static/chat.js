@@ -140,6 +140,7 @@ function started(frame) {
   turn.started = true;
   if (turn.stopping) stop();
   if (turn.mine && frame.prompt) turn.mine.dataset.id = frame.prompt;
+  if (turn.mine && frame.shown) turn.mine.querySelector(".bubble").textContent = frame.shown;
   thread.start(turn.answer, { message: frame.message });
   open(frame);
   say(word("said.started"));

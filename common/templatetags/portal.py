@@ -50,7 +50,7 @@ def icon(name: str, label: str = "") -> SafeString:
 @register.filter
 def seconds(milliseconds: float | None) -> str:
     """Return milliseconds as seconds with one decimal in the current language's notation; nothing for nothing."""
-    return "" if milliseconds is None else number_format(milliseconds / 1000, decimal_pos=1)
+    return "" if milliseconds is None else number_format(f"{milliseconds / 1000:.1f}", decimal_pos=1)
 
 
 @register.filter

@@ -22,8 +22,6 @@ from tests.docs.reading import (
 )
 
 TWINS = ("README.md", "README.zh-Hans.md")
-# Made from a running portal, after the pages that it shows.
-PICTURES = {REPOSITORY / "docs" / "images" / "chat.png"}
 SETTING = re.compile(r'"((?:PORTAL|DATABASE|REDIS)_[A-Z_]+)"')
 
 
@@ -109,7 +107,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        assert target.exists() or target in PICTURES, link
+        assert target.exists(), link
         if anchor and target.suffix == ".md":
             assert anchor in anchors_of(target), link
 

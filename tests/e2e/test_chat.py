@@ -249,3 +249,13 @@ async def test_a_client_that_does_not_acknowledge_is_sent_no_more_than_the_windo
         assert frame["seq"] > seq
         await socket.send("ack", turn=turn, seq=frame["seq"])
         await socket.send("chat.stop", turn=turn)
+
+
+async def test_a_masked_question_is_shown_stored_and_asked_masked(fast_member: Client) -> None:
+    async with fast_member.socket() as socket:
+        await socket.ready()
+        turn = await socket.ask("Call me on 13812345678 tomorrow")
+    assert "13812345678" not in turn.started["shown"]
+    assert turn.started["shown"].startswith("Call me on")
+    assert "13812345678" not in turn.text
+    assert "13812345678" not in fast_member.get(f"/c/{turn.conversation}/").text

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from accounts.roles import Role
 from accounts.services import create_account
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         creating.add_argument("--role", choices=Role.values, default=Role.MEMBER)
         creating.add_argument("--name", default="", help="the name that the person is shown by")
 
+    @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
         if (tenant is None) != (options["role"] == Role.OPERATOR):

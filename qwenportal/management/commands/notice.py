@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from consent.notice_files import NoticeFileError, read_notice_file
 from consent.services import publish_notice
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         publishing.add_argument("--tenant", required=True, help="the organisation's code")
         publishing.add_argument("texts", nargs="+", help="LANGUAGE=FILE, for example en=notice.md")
 
+    @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
         if tenant is None:

@@ -41,33 +41,35 @@ class Command(BaseCommand):
             )
         try:
             require_sound_settings()
-            passwords = self._set_up(str(options["model"]))
+            self._set_up(str(options["model"]))
         except StartRefused as error:
             raise CommandError(str(error)) from error
         except PortalError as error:
             raise CommandError(line_of(error)) from error
         except ValidationError as error:
             raise CommandError("QUICKSTART_PASSWORD: " + " ".join(error.messages)) from error
-        self._show(passwords)
+        except KeyboardInterrupt:
+            raise CommandError("stopped; what was set up so far stays, run it again to go on") from None
         if not options["no_serve"]:
             call_command("serve")
 
-    def _set_up(self, model: str) -> dict[str, str]:
+    def _set_up(self, model: str) -> None:
         password = os.environ.get("QUICKSTART_PASSWORD", "")
         self._step("Database", setup.migrate, made="migrated", kept="up to date")
         self._step("Keys", create_local_keys, made="made", kept="present")
         self._step("Pages", setup.collect_static, made="published", kept="up to date")
-        passwords = self._step(
-            "Organisation", lambda: setup.create_demo(password=password), made="created", kept="present"
-        )
         if settings.PORTAL.engine != "scripted":
             artifact = self._step("Model", lambda: choose_model(model))
             self._introduce(artifact)
+        # Last, and shown at once: passwords that a later step's failure kept from the terminal would be lost.
+        passwords = self._step(
+            "Organisation", lambda: setup.create_demo(password=password), made="created", kept="present"
+        )
+        self._show(passwords)
         if passwords and password and setup.is_weak(password):
             self.stdout.write(
                 "  Note: QUICKSTART_PASSWORD is weak; with it the portal serves on a loopback address only."
             )
-        return passwords
 
     def _step(self, label: str, work: Callable[[], T], *, made: str = "ready", kept: str = "ready") -> T:
         started = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from qwenportal.setup import open_tenant
 from tenants.models import Tenant
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         creating.add_argument("name")
         commands.add_parser("list")
 
+    @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "create":
             try:
