@@ -10,6 +10,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext_lazy as _
 
 from accounts.backends import may_sign_in
+from accounts.hashing import one_comparison
 from accounts.models import User
 from accounts.roles import LANDING_PAGES
 
@@ -28,7 +29,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         allauth hands out disabled accounts whose password was right, for a page that says so; here that page would
         tell who has an account.
         """
-        user: User | None = super().authenticate(request, **credentials)
+        with one_comparison():
+            user: User | None = super().authenticate(request, **credentials)
         return user if user is not None and may_sign_in(user) else None
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

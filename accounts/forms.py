@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.forms import LoginForm
 from django import forms
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import make_handle
@@ -25,7 +26,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.fields["login"] = forms.CharField(label=_("User name"), max_length=64)
         self.fields["password"].label = _("Password")
-        self.fields["password"].max_length = 256
+        self.fields["password"].validators.append(MaxLengthValidator(256))
         self.fields.pop("remember", None)
         self.order_fields(list(self.field_order))
 

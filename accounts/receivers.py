@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from axes.signals import user_locked_out
@@ -14,6 +15,10 @@ from accounts.lockout import attempt_handle, request_ip
 from accounts.models import HANDLE_SEPARATOR, User
 from audit.services import record_event
 from tenants.models import Tenant
+
+LOCKOUT_EVENT_S = 60
+LOCKOUTS_KEPT = 1000
+_lockouts: dict[str, float] = {}
 
 
 @receiver(user_logged_in)
@@ -37,13 +42,25 @@ def record_logout(*, request: HttpRequest, user: User | None, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def record_failure(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """Record a failed sign-in in the chain of the organisation that was named, if there is one."""
+    """Record a failed sign-in in the chain of the organisation that was named, if there is one.
+
+    An attempt on a locked account is the lockout's to record.
+    """
+    if getattr(request, "axes_locked_out", False):
+        return
     _record_refusal("auth.login_failed", request=request, credentials=credentials, status=401)
 
 
 @receiver(user_locked_out)
 def record_lockout(*, request: HttpRequest, credentials: dict[str, Any] | None = None, **_: Any) -> None:
-    """Record a lockout."""
+    """Record a lockout, once a minute for each account: a stranger must not be able to fill the chain."""
+    handle = attempt_handle(request, credentials)
+    now = time.monotonic()
+    for old in [known for known, at in _lockouts.items() if now - at > LOCKOUT_EVENT_S]:
+        del _lockouts[old]
+    if handle in _lockouts or len(_lockouts) >= LOCKOUTS_KEPT:
+        return
+    _lockouts[handle] = now
     _record_refusal("auth.lockout", request=request, credentials=credentials, status=423)
 
 

@@ -88,7 +88,12 @@ class FilterForm(forms.Form):
 
     def _after_the_end(self, until: datetime | None) -> datetime | None:
         written = str(self.data.get("until", "")).strip()
-        return until + _LAST_MOMENT[len(written)] if until and len(written) in _LAST_MOMENT else until
+        if until is None or len(written) not in _LAST_MOMENT:
+            return until
+        try:
+            return until + _LAST_MOMENT[len(written)]
+        except OverflowError:
+            return until
 
     def _exact_status(self) -> list[tuple[str, str]]:
         """Return the exact status that was asked for as a choice, so that it is valid and stays selected."""

@@ -106,7 +106,15 @@ def chain_ids() -> list[UUID]:
 
 
 def _walk_events(tenant_id: UUID, walk: _Walk, *, head_seq: int, progress: Progress | None) -> _Fault | None:
-    for values, stored_hash in _stored(tenant_id):
+    stored = _stored(tenant_id)
+    while True:
+        try:
+            row = next(stored, None)
+        except (ValueError, TypeError):  # a number or an id that is none any more
+            return _Fault(walk.seq + 1, Reason.ALTERED)
+        if row is None:
+            return None
+        values, stored_hash = row
         fault = _fault_of(values, stored_hash, walk)
         if fault is not None:
             return fault
@@ -115,7 +123,6 @@ def _walk_events(tenant_id: UUID, walk: _Walk, *, head_seq: int, progress: Progr
             walk.hash_at_head = stored_hash
         if progress is not None and walk.seq % PROGRESS_STEP == 0:
             progress(PROGRESS_STEP)
-    return None
 
 
 def _stored(tenant_id: UUID) -> Iterator[tuple[list[Value], str]]:

@@ -16,11 +16,12 @@ from django.db import DatabaseError
 
 from accounts.errors import SessionEnded
 from accounts.live import account_group, tenant_group
+from chat.budgets import FrameBudget
 from chat.following import WINDOW, Follower, StalledClient, refusal_fields
 from chat.frames import Ack, Ask, BadFrame, Frame, FrameTooLarge, Ping, Resume, Stop, parse_frame
 from chat.requests import Person
 from chat.runtime import runtime
-from chat.sockets import Cleared, FrameBudget, SocketSession, aclear_session, aread_member
+from chat.sockets import Cleared, SocketSession, aclear_session, aread_member
 from chat.turns import LiveTurn
 from common.client import client_ip
 from common.errors import ConsentRequired, NotFound, PortalError
@@ -31,8 +32,6 @@ logger = logging.getLogger("portal.sockets")
 NOT_SIGNED_IN, NOT_ALLOWED, BAD_FRAMES, STALLED, FLOOD, INTERNAL = 4401, 4403, 4400, 4408, 4429, 1011
 BAD_FRAMES_ALLOWED = 10
 SOCKETS_PER_PERSON = 16
-# A refused question costs an audit event, so asking is dearer than acknowledging: about ten a second in the long run.
-ASK_COST = 9
 
 
 class UnknownTurn(PortalError):
@@ -146,7 +145,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except BadFrame as error:
             await self._complain(error)
             return
-        if isinstance(frame, Ask) and not self._budget.take(ASK_COST):
+        if isinstance(frame, Ask | Resume) and not runtime().may_ask(self._session.account_id):
             await self.close(FLOOD)
             return
         try:

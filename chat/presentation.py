@@ -13,6 +13,7 @@ from django.utils.translation import get_language, gettext
 
 from chat.models import Author, Conversation, Message
 from common.markdown import render_markdown
+from crypto.errors import KeyDestroyed, SealBroken
 from policy.services import rule_title
 
 
@@ -42,13 +43,18 @@ class ConversationLink:
     is_current: bool
 
 
+def show_conversation(conversation: Conversation) -> ConversationLink:
+    """Return the conversation that the page is about."""
+    return ConversationLink(conversation.id, _opened(conversation, "title"), is_current=True)
+
+
 def show_messages(messages: Iterable[Message]) -> list[Entry]:
     """Return the messages as the thread shows them; opens each seal once."""
     return [_entry(message) for message in messages]
 
 
 def _entry(message: Message) -> Entry:
-    body = message.body
+    body = _opened(message, "body")
     is_answer = message.author == Author.MODEL
     return Entry(
         id=message.id,
@@ -63,6 +69,14 @@ def _entry(message: Message) -> Entry:
         tokens_per_second=message.tokens_per_second,
         reason=_reason(message.reason),
     )
+
+
+def _opened(row: Conversation | Message, field: str) -> str:
+    """Return a sealed text, or say that it cannot be opened: one damaged text must not take the others along."""
+    try:
+        return str(getattr(row, field))
+    except (SealBroken, KeyDestroyed):
+        return gettext("(This text cannot be opened: it was damaged or its key destroyed.)")
 
 
 def _reason(code: str) -> dict[str, str] | None:
@@ -85,7 +99,8 @@ def group_by_day(
     groups: dict[str, list[ConversationLink]] = {}
     for conversation in conversations:
         label = _day_label(timezone.localdate(conversation.updated_at), today=today)
-        link = ConversationLink(conversation.id, conversation.title, conversation.id == current)
+        title = _opened(conversation, "title")
+        link = ConversationLink(conversation.id, title, conversation.id == current)
         groups.setdefault(label, []).append(link)
     return list(groups.items())
 

@@ -10,7 +10,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
-from django.urls import path
+from django.urls import path, re_path
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 
@@ -70,4 +70,5 @@ def _first_supported(wanted: list[str]) -> str:
     return str(settings.LANGUAGE_CODE)
 
 
-websocket = SameOrigin(AuthMiddlewareStack(Language(URLRouter([path("ws/chat/", ChatConsumer.as_asgi())]))))
+_addresses = URLRouter([path("ws/chat/", ChatConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())])
+websocket = SameOrigin(AuthMiddlewareStack(Language(_addresses)))

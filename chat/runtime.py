@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from accounts.live import RUNTIME_GROUP
 from accounts.models import User
 from audit.services import record_event
+from chat.budgets import FrameBudget
 from chat.conversations import mark_interrupted
 from chat.pipeline import Engine, run_turn
 from chat.requests import Person, TurnRequest
@@ -35,6 +36,7 @@ logger = logging.getLogger("portal.runtime")
 NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
 STOP_TIMEOUT_S = 5
 RESTARTING = 1012
+ASKS_AT_ONCE, ASKS_PER_SECOND = 30, 2
 
 
 class Socket(Protocol):
@@ -58,6 +60,7 @@ class Runtime:
         self.pool: InferencePool | None = None
         self.reason = ""
         self.sockets: dict[Socket, UUID] = {}
+        self._asks: dict[UUID, FrameBudget] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -74,6 +77,17 @@ class Runtime:
     def sockets_of(self, account_id: UUID) -> int:
         """Return how many sockets a person has open."""
         return sum(owner == account_id for owner in self.sockets.values())
+
+    def may_ask(self, account_id: UUID) -> bool:
+        """Count a question or a resume, over all sockets of a person; return False when there are too many.
+
+        Even a refused one costs the database and the audit log something, which everybody else would wait for.
+        """
+        for idle in [known for known, budget in self._asks.items() if budget.is_empty]:
+            del self._asks[idle]
+        return self._asks.setdefault(
+            account_id, FrameBudget(burst=ASKS_AT_ONCE, per_second=ASKS_PER_SECOND)
+        ).take()
 
     def ensure_started(self) -> None:
         """Begin to start, once; returns at once."""
@@ -197,15 +211,20 @@ class Runtime:
         self._closing = True
         if self._listening is not None:
             self._listening.cancel()
+        try:
+            await self._say_goodbye()
+        finally:
+            if self.pool is not None:
+                await self.pool.close()
+            await in_database_thread(record_event)(action="portal.stop", tenant_id=None, actor=None)
+
+    async def _say_goodbye(self) -> None:
         for turn in self.turns.running():
             turn.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
         for socket in list(self.sockets):
             await socket.close(RESTARTING)
-        if self.pool is not None:
-            await self.pool.close()
-        await in_database_thread(record_event)(action="portal.stop", tenant_id=None, actor=None)
 
 
 @cache

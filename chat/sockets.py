@@ -66,18 +66,3 @@ def clear_session(session: SocketSession) -> Cleared:
 
 aread_member = in_database_thread(read_member)
 aclear_session = in_database_thread(clear_session)
-
-
-class FrameBudget:
-    """A leaky bucket per socket: `burst` frames at once, `per_second` in the long run."""
-
-    def __init__(self, *, burst: float = 300, per_second: float = 100) -> None:
-        self._burst, self._per_second = burst, per_second
-        self._level, self._at = 0.0, time.monotonic()
-
-    def take(self, cost: float = 1) -> bool:
-        """Count one frame, or what a dear one costs more; return False when there are too many."""
-        now = time.monotonic()
-        self._level = max(0.0, self._level - (now - self._at) * self._per_second) + cost
-        self._at = now
-        return self._level <= self._burst

@@ -20,7 +20,7 @@ from chat.forms import ClearForm, RenameForm
 from chat.listing import Place, list_conversations
 from chat.models import Conversation, Message
 from chat.permissions import own_conversation
-from chat.presentation import group_by_day, show_messages, used_tokens
+from chat.presentation import group_by_day, show_conversation, show_messages, used_tokens
 from chat.runtime import runtime
 from common.access import require_permission
 from common.errors import BadRequest
@@ -114,7 +114,7 @@ def _page(
     listed = list_conversations(account, before=Place.read(request.GET.get("before", "")))
     running = process.turns.running_in(conversation.id, account_id=account.id) if conversation else None
     return {
-        "conversation": conversation,
+        "conversation": show_conversation(conversation) if conversation else None,
         "temporary": conversation is None and request.GET.get("temporary") == "1",
         "entries": show_messages(messages),
         "groups": group_by_day(listed.conversations, current=conversation.id if conversation else None),

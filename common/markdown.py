@@ -101,5 +101,7 @@ def _lower(tag: str) -> str:
 _parser = MarkdownIt(
     "js-default", {"html": False, "linkify": False, "maxNesting": 100}, renderer_cls=_Renderer
 )
+# Entities stay as they are written: decoded, they would show what the output rules have not seen.
+_parser.disable("entity")
 # An address without a scheme would lead to another host (`//host`) or be clicked on in the portal's own name.
 _parser.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]

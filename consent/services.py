@@ -114,8 +114,10 @@ def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> Co
     return record
 
 
+@transaction.atomic
 def decline_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> None:
-    """Leave nothing of a refusal but the event."""
+    """Leave nothing of a refusal but the event; a consent that stands is withdrawn by it."""
+    withdraw_consent(account, ip=ip)
     _record("consent.decline", account=account, version=notice.version, ip=ip, outcome="refused")
 
 

@@ -32,7 +32,9 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Handle one request."""
         request.META["PORTAL_REQUEST_ID"] = request_id = secrets.token_hex(6)
-        response = self.get_response(request)
+        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        readable = charset.lower() in {"utf-8", "utf8"}
+        response = self.get_response(request) if readable else HttpResponse(status=400)
         response.headers.setdefault("X-Request-ID", request_id)
         return response
 

@@ -36,7 +36,7 @@ def _chosen(wanted: str) -> ModelArtifact:
         known = (
             ModelArtifact.objects.filter(sha256=services.hash_file(path)).first() if path.is_file() else None
         )
-        return known if known and known.path.exists() else services.import_file(path, source=path.name[:120])
+        return known if known and _is_whole(known) else services.import_file(path, source=path.name[:120])
     if wanted:
         return _by_name(wanted)
     kept = _active() or _newest_stored()
@@ -76,3 +76,12 @@ def _person_agrees() -> bool:
     if not sys.stdin.isatty() or os.environ.get("CI"):
         return False
     return input(QUESTION).strip().casefold() in {"y", "yes"}
+
+
+def _is_whole(artifact: ModelArtifact) -> bool:
+    """Return whether the stored file is still the one that was imported; if not, a good copy may take its place."""
+    try:
+        services.verify_artifact(artifact)
+    except ModelError:
+        return False
+    return True

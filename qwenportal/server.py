@@ -18,6 +18,7 @@ from chat.runtime import runtime
 from inference.errors import EngineUnavailable
 from qwenportal.asgi import application
 from qwenportal.bodies import BoundedFactory
+from qwenportal.sockets import PortalWebSocketFactory
 
 MAX_MESSAGE_BYTES = 2 << 20
 MODEL_TIMEOUT_S = 120
@@ -59,6 +60,7 @@ def serve(*, say: Callable[[str], object]) -> None:
     )
     reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(say)))
     reactor.addSystemEventTrigger("before", "shutdown", _close)  # type: ignore[arg-type]
+    daphne.server.WebSocketFactory = PortalWebSocketFactory
     daphne.server.HTTPFactory = BoundedFactory  # the only way in: the server makes its factory itself
     with lock:
         server.run()
