@@ -61,17 +61,18 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._session is None:
             await self.close(NOT_SIGNED_IN)
             return
-        try:
-            self._cleared = await aclear_session(self._session)
-        except PortalError as error:
-            await self._shut_out(error, frame_id=None)
-            return
+        # First in the groups, then the check: a sign-out in between is heard, not missed.
         if runtime().sockets_of(self._session.account_id) >= SOCKETS_PER_PERSON:
             await self.close(FLOOD)
             return
         runtime().sockets[self] = self._session.account_id
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
+        try:
+            self._cleared = await aclear_session(self._session)
+        except PortalError as error:
+            await self._shut_out(error, frame_id=None)
+            return
         await self._greet(self._cleared)
 
     def _read_session(self) -> SocketSession | None:

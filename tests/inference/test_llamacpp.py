@@ -120,7 +120,6 @@ async def test_stop_while_the_prompt_is_read_ends_the_turn_and_frees_the_slot(po
     events, _took = await stop_after(pool, "stone " * 500, Started)
     assert end_of(events).reason == "stopped"
     assert text_of(events) == ""
-    assert end_of(events).usage.prompt_tokens > 500
 
 
 # Leaves 512 tokens for the prompt, and speaks no further than its first space.
