@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from accounts import receivers
 from accounts.models import User
 from accounts.services import create_account
 from crypto.keyring import keyring
@@ -52,6 +53,12 @@ def _plain_static(settings: Settings) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_lockouts() -> None:
+    """Forget, as after a minute, which lockouts were recorded."""
+    receivers._lockouts.clear()
 
 
 @pytest.fixture(scope="session")

@@ -287,7 +287,7 @@ def test_the_password_is_stored_with_argon2() -> None:
     """Tests hash with MD5, for speed; what the portal itself is set to is Argon2 and nothing else."""
     import qwenportal.settings as real
 
-    assert real.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    assert real.PASSWORD_HASHERS == ["accounts.hashing.PortalArgon2Hasher"]
 
 
 def test_argon2_works_here(settings: Any, cast: Cast, client: Client) -> None:
