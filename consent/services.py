@@ -116,8 +116,12 @@ def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> Co
 
 @transaction.atomic
 def decline_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> None:
-    """Leave nothing of a refusal but the event; a consent that stands is withdrawn by it."""
-    withdraw_consent(account, ip=ip)
+    """Leave nothing of a refusal but the event; consent to this very notice, where it stands, is withdrawn by it."""
+    standing = ConsentRecord.objects.filter(
+        account_id=account.id, notice_version=notice.version, withdrawn_at__isnull=True
+    )
+    if standing.exists():
+        withdraw_consent(account, ip=ip)
     _record("consent.decline", account=account, version=notice.version, ip=ip, outcome="refused")
 
 
