@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -66,6 +68,11 @@ def serve(*, say: Callable[[str], object]) -> None:
         server.run()
     if server.failure:
         raise ServerError(f"cannot listen on {portal.host}:{portal.port}: {server.failure}")
+    # Turns, store and worker are closed by now. What is left are sockets whose clients did not answer the close; their
+    # suspended coroutines, collected while the interpreter takes itself apart, have crashed it with signal 11.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _lock(path: Path) -> TextIO:
