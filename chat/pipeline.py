@@ -28,7 +28,18 @@ from common.markdown import render_markdown
 from common.threads import in_database_thread
 from common.tracebacks import where
 from consent.services import require_consent
-from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Queued, Sampling, Started
+from inference.engine import (
+    ChatMessage,
+    Event,
+    Finished,
+    ModelInfo,
+    Origin,
+    Piece,
+    Prompt,
+    Queued,
+    Sampling,
+    Started,
+)
 from inference.pool import InferencePool
 from policy.errors import OutputBlocked
 from policy.services import ClearedText, OutputScreen, clear_prompt
@@ -214,4 +225,5 @@ def _prompt(opened: OpenedTurn, engine: Engine) -> Prompt:
     return Prompt(
         messages=(system, *opened.past.history, question),
         sampling=Sampling(max_new_tokens=engine.max_new_tokens),
+        origin=Origin(conversation=str(opened.past.conversation)),
     )

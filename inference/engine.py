@@ -11,7 +11,11 @@ from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["complete", "stopped", "length", "timeout"]
-EngineName = Literal["llamacpp", "scripted"]
+EngineName = Literal["llamacpp", "native", "ctransformers", "scripted"]
+Sandbox = Literal["strict", "best-effort"]
+
+
+MAX_SCHEMA_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,18 @@ class ChatMessage:
 class Sampling:
     """Say how the next words are chosen.
 
-    `seed=None` is random; temperature 0 always takes the likeliest word.
+    `seed=None` is random; temperature 0 always takes the likeliest word; `top_k=0` considers all. `json_schema` is the
+    text of a JSON schema that the answer must fit; "" asks for free text.
     """
 
     max_new_tokens: int = 512
     temperature: float = 0.7
+    top_k: int = 20
     top_p: float = 0.8
     repeat_penalty: float = 1.1
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    json_schema: str = ""
 
     def __post_init__(self) -> None:
         """Refuse values that an engine would take silently and answer with nonsense."""
@@ -42,8 +49,25 @@ class Sampling:
             raise ValueError("max_new_tokens must be at least 1")
         if not 0 <= self.temperature <= 5 or not 0 < self.top_p <= 1 or not 0 < self.repeat_penalty <= 5:
             raise ValueError("temperature, top_p or repeat_penalty is out of range")
+        if not 0 <= self.top_k <= 1000:
+            raise ValueError("top_k is out of range")
         if len(self.stop) > 16 or any(not 0 < len(text) <= 64 for text in self.stop):
             raise ValueError("stop takes at most 16 texts of 1 to 64 characters")
+        if len(self.json_schema) > MAX_SCHEMA_CHARS:
+            raise ValueError("json_schema is too long")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Say whose conversation a prompt belongs to, so that no engine serves one person's cached text to another.
+
+    The pool replaces ids by keyed hashes before a worker sees them. Engines may reuse what they hold of an earlier
+    prompt only where tenant and person are the same; "" is nobody, whose text is never reused.
+    """
+
+    tenant: str = ""
+    person: str = ""
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,7 @@ class Prompt:
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling = Sampling()
+    origin: Origin = Origin()
 
     def __post_init__(self) -> None:
         """Check the order of roles."""
@@ -138,7 +163,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """Say what a worker process shall load. 0 for `threads` or `memory_bytes` lets the worker choose."""
+    """Say what a worker process shall load. 0 for `threads` or `memory_bytes` lets the worker choose.
+
+    `prefix_cache_bytes` bounds, per tenant, what an engine that can may keep of conversations that lost their slot.
+    """
 
     engine: EngineName
     model_path: str
@@ -147,6 +175,45 @@ class WorkerSpec:
     threads: int
     memory_bytes: int
     scripted_ms: float
+    sandbox: Sandbox = "best-effort"
+    prefix_cache_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCheck:
+    """Report one attempt that the worker made from inside its cage: `holds` where it was refused.
+
+    `layer` names the kernel's means (network namespace, Landlock, seccomp, …), `attempt` what was tried. Both are keys
+    of fixed lists; `detail` is safe to show.
+    """
+
+    layer: str
+    attempt: str
+    holds: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTrial:
+    """Report how fast the engine decodes with so many threads, in tokens per second.
+
+    `quiet` is with the machine to itself, `busy` beside a process that keeps one core busy.
+    """
+
+    threads: int
+    quiet: float
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """Tell what a worker has become once its model is loaded: engine and library, threads and why, and its cage."""
+
+    engine: EngineName
+    library: str = ""
+    threads: int = 0
+    trials: tuple[ThreadTrial, ...] = ()
+    cage: tuple[LayerCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +251,15 @@ class Engine(Protocol):
         engine refuses.
         """
 
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens the prompt has in this model's own tokenizer, chat template included."""
+
+    def forget(self, origin: Origin) -> None:
+        """Drop whatever is kept of that origin's text; an empty field stands for all."""
+
+    def report(self) -> WorkerReport:
+        """Tell what was loaded and how; the worker adds its cage."""
+
 
 class EngineError(Exception):
     """Say that an engine refused or failed.
@@ -213,4 +289,6 @@ LOAD_ERRORS = {
     "model_missing": "the model file cannot be read",
     "model_invalid": "the model file cannot be loaded",
     "out_of_memory": "the model does not fit into the worker's memory limit",
+    "model_unsupported": "this engine does not know the model's architecture",
+    "cage_incomplete": "the kernel does not give every layer of the sandbox that PORTAL_SANDBOX=strict demands",
 }

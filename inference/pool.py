@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from types import TracebackType
 
 from limits.storage import Storage
 
 from inference.admission import Admission, AdmissionLimits
 from inference.config import SCRIPTED_MODEL, PoolConfig
-from inference.engine import Event, Finished, Prompt
+from inference.engine import Event, Finished, Origin, Prompt, WorkerReport
 from inference.errors import EngineUnavailable
 from inference.scheduler import Scheduler
 from inference.supervisor import State
@@ -66,7 +67,8 @@ class Ticket:
         """Put the one turn of this ticket into the queue. For the pool."""
         if self._released or self._turn is not None:
             raise RuntimeError("a ticket is good for one turn")
-        self._turn = self._scheduler.enqueue(self.tenant, prompt)
+        origin = replace(prompt.origin, tenant=self.tenant, person=self.person)
+        self._turn = self._scheduler.enqueue(self.tenant, replace(prompt, origin=origin))
         if self.is_stopped:
             self._scheduler.end(self._turn, "stopped")
         return self._turn
@@ -97,6 +99,11 @@ class InferencePool:
     def last_error(self) -> str:
         """Return why the worker was lost last, "" if it never was. Safe to show to an operator."""
         return self._scheduler.worker.last_error
+
+    @property
+    def report(self) -> WorkerReport | None:
+        """Return what the worker has become, None before one was ready."""
+        return self._scheduler.worker.report
 
     @property
     def worker_pid(self) -> int | None:
@@ -131,6 +138,14 @@ class InferencePool:
     async def close(self) -> None:
         """End the worker and every turn (with EngineUnavailable); return when no process is left."""
         await self._scheduler.worker.close()
+
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Return the tokens of a prompt by the model's own tokenizer. Raise EngineUnavailable."""
+        return await self._scheduler.count_tokens(prompt)
+
+    def forget(self, origin: Origin) -> None:
+        """Drop what the engine keeps of that origin's text; an empty field stands for all."""
+        self._scheduler.forget(origin)
 
     def admit(self, *, tenant: str, person: str) -> Ticket:
         """Give this person a place for one turn.

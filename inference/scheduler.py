@@ -7,18 +7,20 @@ What the person sees does not wait for that.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
+import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from inference.config import PoolConfig
-from inference.engine import FinishReason, OverlongPrompt, Prompt
+from inference.engine import FinishReason, Origin, OverlongPrompt, Prompt
 from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong, QueueTimeout
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 from inference.queueing import FairQueue, Pace
 from inference.supervisor import SLOW_RETRY_S, Callbacks, Supervisor
 from inference.turn import Turn
-from inference.wire import Cancel, Ended, FromWorker, Progress, Refused, Run, Text
+from inference.wire import Cancel, Count, Counted, Ended, Forget, FromWorker, Progress, Refused, Run, Text
 
 # A person who stops sees it at once: after this time in seconds we no longer wait for the engine's own
 # figures.
@@ -26,6 +28,8 @@ STOP_GRACE_S = 0.15
 # Bytes of a conversation that a worker is given at most: below the limit of the wire, however they are
 # escaped.
 MAX_PROMPT_BYTES = 600_000
+# A count waits behind prompts that are being processed.
+COUNT_TIMEOUT_S = 10
 # A worker that says more than any tokenizer can is broken. The longest tokens are runs of spaces.
 MAX_CHARACTERS_PER_TOKEN = 1024
 
@@ -42,6 +46,8 @@ class Scheduler:
         self.queue: FairQueue[Turn] = FairQueue()
         self.running: dict[int, Turn] = {}
         self.pace = Pace()
+        self._counts: dict[int, asyncio.Future[int]] = {}
+        self._salt = secrets.token_bytes(32)
         self.worker = Supervisor(
             config.worker_spec,
             Callbacks(self._receive, self._dispatch, self._fail_running, self._fail_waiting),
@@ -83,6 +89,35 @@ class Scheduler:
         if turn.number in self.running:
             self._finish_unconfirmed(turn)
 
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Return the tokens of a prompt by the model's own tokenizer. Raise EngineUnavailable."""
+        self.require_engine()
+        number = next(self._numbers)
+        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._counts[number] = waiting
+        try:
+            self.worker.send(Count(number, prompt))
+            async with asyncio.timeout(COUNT_TIMEOUT_S):
+                tokens = await waiting
+        except TimeoutError:
+            raise EngineUnavailable from None
+        finally:
+            del self._counts[number]
+        if tokens < 0:
+            raise EngineUnavailable
+        return tokens
+
+    def forget(self, origin: Origin) -> None:
+        """Let the worker drop what it keeps of that origin's text."""
+        self.worker.send(Forget(self._hide(origin)))
+
+    def _hide(self, origin: Origin) -> Origin:
+        """Replace ids by hashes that mean nothing outside this pool; "" stays "", which stands for nobody or all."""
+        return Origin(*(self._hash(kind, text) for kind, text in asdict(origin).items()))
+
+    def _hash(self, kind: str, text: str) -> str:
+        return text and hashlib.blake2b(f"{kind}:{text}".encode(), key=self._salt, digest_size=16).hexdigest()
+
     def require_engine(self) -> None:
         """Raise EngineUnavailable if there is no engine to wait for."""
         if self.worker.state == "closed":
@@ -101,7 +136,8 @@ class Scheduler:
         except OverlongPrompt:
             raise PromptTooLong from None
         limit = min(prompt.sampling.max_new_tokens, self._config.max_new_tokens)
-        return Prompt(trimmer.messages, replace(prompt.sampling, max_new_tokens=limit))
+        sampling = replace(prompt.sampling, max_new_tokens=limit)
+        return Prompt(trimmer.messages, sampling, self._hide(prompt.origin))
 
     def _dispatch(self) -> None:
         """Start whoever is next while a slot is free, and tell the others their place."""
@@ -143,6 +179,10 @@ class Scheduler:
             case Refused(_, code) if turn:
                 turn.fail(PromptTooLong() if code == "too_long" else EngineFailed())
                 self._free(turn)
+            case Counted(number, tokens):
+                # Whoever asked may have gone.
+                if (waiting := self._counts.get(number)) and not waiting.done():
+                    waiting.set_result(tokens)
             case _:
                 self.worker.kill("the worker broke the protocol")
 

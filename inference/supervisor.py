@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from inference.engine import LOAD_ERRORS, WorkerSpec
+from inference.engine import LOAD_ERRORS, WorkerReport, WorkerSpec
 from inference.process import WorkerProcess, start_worker
 from inference.wire import Broken, FromWorker, Ready, ToWorker
 
@@ -49,6 +49,7 @@ class Supervisor:
         self._hang_check: asyncio.TimerHandle | None = None
         self.state: State = "starting"
         self.last_error = ""
+        self.report: WorkerReport | None = None
         self.changed = asyncio.Event()
 
     @property
@@ -117,7 +118,8 @@ class Supervisor:
             return
         self._heard = asyncio.get_running_loop().time()
         match message:
-            case Ready():
+            case Ready(report):
+                self.report = report
                 self.expect_life(within_s=None)
                 self._enter("ready")
                 self._tell.on_ready()

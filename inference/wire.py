@@ -10,11 +10,23 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from inference.engine import ChatMessage, Outcome, Prompt, Sampling, Usage, WorkerSpec
+from inference.engine import (
+    ChatMessage,
+    LayerCheck,
+    Origin,
+    Outcome,
+    Prompt,
+    Sampling,
+    ThreadTrial,
+    Usage,
+    WorkerReport,
+    WorkerSpec,
+)
 
 # A prompt may hold a long history before it is trimmed; an answer comes in pieces of a few bytes.
 MAX_TO_WORKER = 4 * 1024 * 1024
 MAX_FROM_WORKER = 64 * 1024
+MAX_REPORT_CHARS = 200
 
 
 class WireError(Exception):
@@ -44,8 +56,33 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Ask how many tokens a prompt has; `number` comes back with the answer."""
+
+    number: int
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Ask to drop what is kept of an origin's text. Not answered."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """Tell that the model is loaded."""
+    """Tell that the model is loaded, and what the worker has become."""
+
+    report: WorkerReport
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tell how many tokens a prompt has; -1 where that could not be found out."""
+
+    number: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +125,8 @@ class Refused:
     code: Literal["too_long", "engine_error"]
 
 
-ToWorker = Open | Run | Cancel
-FromWorker = Ready | Broken | Progress | Text | Ended | Refused
+ToWorker = Open | Run | Cancel | Count | Forget
+FromWorker = Ready | Broken | Progress | Text | Ended | Refused | Counted
 
 
 def _dump(parts: list[Any], limit: int) -> bytes:
@@ -105,10 +142,13 @@ def encode_to_worker(message: ToWorker) -> bytes:
         case Open(spec):
             parts: list[Any] = ["open", asdict(spec)]
         case Run(turn, prompt):
-            turns = [[m.role, m.content] for m in prompt.messages]
-            parts = ["run", turn, turns, asdict(prompt.sampling)]
+            parts = ["run", turn, *_prompt_parts(prompt)]
         case Cancel(turn):
             parts = ["cancel", turn]
+        case Count(number, prompt):
+            parts = ["count", number, *_prompt_parts(prompt)]
+        case Forget(origin):
+            parts = ["forget", asdict(origin)]
     return _dump(parts, MAX_TO_WORKER)
 
 
@@ -123,8 +163,10 @@ def encode_from_worker(message: FromWorker) -> bytes:
             parts = ["ended", turn, outcome.reason, asdict(outcome.usage), outcome.tokens_per_second]
         case Refused(turn, code):
             parts = ["refused", turn, code]
-        case Ready():
-            parts = ["ready"]
+        case Ready(report):
+            parts = ["ready", asdict(report)]
+        case Counted(number, tokens):
+            parts = ["counted", number, tokens]
         case Broken(code):
             parts = ["broken", code]
     return _dump(parts, MAX_FROM_WORKER)
@@ -136,12 +178,14 @@ def decode_to_worker(line: bytes) -> ToWorker:
         match json.loads(line):
             case ["open", dict(spec)]:
                 return Open(WorkerSpec(**spec))
-            case ["run", int(turn), list(messages), dict(sampling)]:
-                said = tuple(ChatMessage(role, content) for role, content in messages)
-                settings = Sampling(**{**sampling, "stop": tuple(sampling["stop"])})
-                return Run(turn, Prompt(said, settings))
+            case ["run", int(turn), list(messages), dict(sampling), dict(origin)]:
+                return Run(turn, _prompt(messages, sampling, origin))
             case ["cancel", int(turn)]:
                 return Cancel(turn)
+            case ["count", int(number), list(messages), dict(sampling), dict(origin)]:
+                return Count(number, _prompt(messages, sampling, origin))
+            case ["forget", dict(origin)]:
+                return Forget(Origin(**origin))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise WireError("malformed message") from None
     raise WireError("unknown message")
@@ -166,13 +210,42 @@ def decode_from_worker(line: bytes) -> FromWorker:
                 return Ended(turn, Outcome(reason, _usage(usage), float(tps)))
             case ["refused", int(turn), ("too_long" | "engine_error") as code]:
                 return Refused(turn, code)
-            case ["ready"]:
-                return Ready()
+            case ["ready", dict(report)]:
+                return Ready(_report(report))
+            case ["counted", int(number), int(tokens)]:
+                return Counted(number, tokens)
             case ["broken", str(code)]:
                 return Broken(code)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise WireError("malformed message") from None
     raise WireError("unknown message")
+
+
+def _prompt_parts(prompt: Prompt) -> list[Any]:
+    said = [[message.role, message.content] for message in prompt.messages]
+    return [said, asdict(prompt.sampling), asdict(prompt.origin)]
+
+
+def _prompt(messages: list[Any], sampling: dict[str, Any], origin: dict[str, Any]) -> Prompt:
+    said = tuple(ChatMessage(role, content) for role, content in messages)
+    return Prompt(said, Sampling(**{**sampling, "stop": tuple(sampling["stop"])}), Origin(**origin))
+
+
+def _report(parts: dict[str, Any]) -> WorkerReport:
+    """Read a report. Raise TypeError, ValueError or KeyError unless every part has its type and a sane length."""
+    trials = tuple(
+        ThreadTrial(int(one["threads"]), float(one["quiet"]), float(one["busy"])) for one in parts["trials"]
+    )
+    cage = tuple(LayerCheck(**one) for one in parts["cage"])
+    report = WorkerReport(**{**parts, "trials": trials, "cage": cage})
+    texts: list[object] = [report.engine, report.library]
+    texts += [text for one in cage for text in (one.layer, one.attempt, one.detail)]
+    answers: list[object] = [one.holds for one in cage]
+    if not all(isinstance(text, str) and len(text) <= MAX_REPORT_CHARS for text in texts):
+        raise TypeError
+    if not isinstance(parts["threads"], int) or not all(isinstance(answer, bool) for answer in answers):
+        raise TypeError
+    return report
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

@@ -21,7 +21,10 @@ from inference.wire import (
     MAX_TO_WORKER,
     Broken,
     Cancel,
+    Count,
+    Counted,
     Ended,
+    Forget,
     FromWorker,
     LineSplitter,
     Open,
@@ -139,8 +142,21 @@ class Worker:
                 # The generation may have ended while the message was on its way.
                 if running_now := self._running.get(turn):
                     running_now.cancel()
+            case Count(number, prompt):
+                self._threads.submit(self._count, number, prompt)
+            case Forget(origin):
+                self._threads.submit(self._engine.forget, origin)
             case Open():
                 raise WireError("already open")
+
+    def _count(self, number: int, prompt: Prompt) -> None:
+        tokens = -1
+        try:
+            tokens = self._engine.count_tokens(neutralise(prompt))
+        except EngineError:
+            pass
+        finally:
+            self._outlet.send(Counted(number, tokens))
 
     def _run(self, turn: int, prompt: Prompt, running: Running) -> None:
         last: FromWorker = Refused(turn, "engine_error")
@@ -164,8 +180,9 @@ def _serve(inward: int, outlet: Outlet) -> None:
             if worker is not None:
                 worker.handle(message)
             elif isinstance(message, Open):
-                worker = Worker(load_engine(message.spec), message.spec, outlet)
-                outlet.send(Ready())
+                engine = load_engine(message.spec)
+                worker = Worker(engine, message.spec, outlet)
+                outlet.send(Ready(engine.report()))
             else:
                 raise WireError("not open yet")
 

@@ -16,7 +16,18 @@ from typing import Any, Literal
 import xllamacpp
 
 from inference import confinement
-from inference.engine import EngineError, LoadError, Outcome, Prompt, Sampling, Sink, Usage, WorkerSpec
+from inference.engine import (
+    EngineError,
+    LoadError,
+    Origin,
+    Outcome,
+    Prompt,
+    Sampling,
+    Sink,
+    Usage,
+    WorkerReport,
+    WorkerSpec,
+)
 from inference.engines.gguf import Shape, read_shape
 from inference.engines.slots import Messages, SlotBook
 from inference.prompt import Trimmer
@@ -41,6 +52,7 @@ class LlamaCppEngine:
         need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens)
         confinement.limit_memory(spec.memory_bytes or need)
         self._context = spec.context_tokens
+        self._threads = choose_threads(spec)
         self._book = SlotBook(spec.slots)
         try:
             self._server = _load(spec)
@@ -67,6 +79,28 @@ class LlamaCppEngine:
         finally:
             self._book.give_back(slot, trimmer.messages)
 
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return what the library counts before it starts to work; the request ends there. Raise EngineError."""
+        counting = _Attempt(_Nobody(), budget=0)
+        slot, _cached = self._book.take(())
+        try:
+            self._attempt(prompt.messages, prompt.sampling, slot, counting)
+        finally:
+            self._book.give_back(slot, ())
+        if not counting.overflow:
+            raise EngineError
+        return counting.overflow
+
+    def forget(self, origin: Origin) -> None:
+        """Clear every slot that holds text of that origin."""
+        # The book does not know origins yet.
+
+    def report(self) -> WorkerReport:
+        """Name library and threads."""
+        return WorkerReport(
+            engine="llamacpp", library=f"xllamacpp {xllamacpp.__version__}", threads=self._threads
+        )
+
     def _attempt(self, messages: Messages, sampling: Sampling, slot: int, attempt: _Attempt) -> _Attempt:
         try:
             self._server.handle_chat_completions(_body(messages, sampling, slot), attempt.receive)
@@ -74,6 +108,20 @@ class LlamaCppEngine:
             # The text of the library's error quotes the request: it must go no further.
             raise EngineError from None
         return attempt
+
+
+class _Nobody:
+    """Take what nobody reads."""
+
+    def progress(self, *, processed: int, total: int) -> None:
+        """Do nothing."""
+
+    def text(self, piece: str) -> None:
+        """Do nothing."""
+
+    def wait_cancelled(self, seconds: float) -> bool:
+        """End at once."""
+        return True
 
 
 class _Attempt:
@@ -132,6 +180,14 @@ class _Attempt:
         return self._cancelled
 
 
+def choose_threads(spec: WorkerSpec) -> int:
+    """Return the threads to decode with: what was asked for, or all but one of the cores that may be used.
+
+    A core stays free for the web process: with every core busy, decoding slows down to a tenth.
+    """
+    return spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+
+
 def memory_need(shape: Shape, *, tokens: int) -> int:
     """Return the address space in bytes that a worker needs for such a model and so many tokens in all slots.
 
@@ -145,6 +201,7 @@ def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
         "messages": [{"role": message.role, "content": message.content} for message in messages],
         "max_tokens": sampling.max_new_tokens,
         "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
         "top_p": sampling.top_p,
         "repeat_penalty": sampling.repeat_penalty,
         "stop": list(sampling.stop),
@@ -172,8 +229,7 @@ def _load(spec: WorkerSpec) -> xllamacpp.Server:
 
 
 def _parameters(spec: WorkerSpec, *, socket: str) -> xllamacpp.CommonParams:
-    # A core stays free for the web process: with every core busy, decoding slows down to a tenth.
-    threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    threads = choose_threads(spec)
     batch = max(min(_BATCH_PER_THREAD * threads, _MAX_BATCH), 2 * spec.slots)
     params = xllamacpp.CommonParams()
     params.model.path = spec.model_path

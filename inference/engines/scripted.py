@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from inference import confinement
-from inference.engine import Outcome, Prompt, Sink, Usage, WorkerSpec
+from inference.engine import Origin, Outcome, Prompt, Sink, Usage, WorkerReport, WorkerSpec
 from inference.prompt import Trimmer
 
 USUAL_WORDS = 24
@@ -44,6 +44,17 @@ class ScriptedEngine:
         usage = Usage(prompt_tokens=total, completion_tokens=made, trimmed_messages=trimmer.dropped)
         pace = made / max(time.monotonic() - started, 1e-6)
         return Outcome(reason=reason, usage=usage, tokens_per_second=round(pace, 1))
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return the words of the prompt."""
+        return _count(Trimmer(prompt.messages, stride=self._context))
+
+    def forget(self, origin: Origin) -> None:
+        """Do nothing: this engine keeps nothing."""
+
+    def report(self) -> WorkerReport:
+        """Say that there is no model."""
+        return WorkerReport(engine="scripted", library="scripted", threads=1)
 
     def _speak(
         self, prompt: Prompt, sink: Sink, limit: int

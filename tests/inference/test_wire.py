@@ -1,16 +1,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
-from inference.engine import Outcome, Sampling, Usage, WorkerSpec
+from inference.engine import (
+    LayerCheck,
+    Origin,
+    Outcome,
+    Sampling,
+    ThreadTrial,
+    Usage,
+    WorkerReport,
+    WorkerSpec,
+)
 from inference.wire import (
     MAX_FROM_WORKER,
     Broken,
     Cancel,
+    Count,
+    Counted,
     Ended,
+    Forget,
     FromWorker,
     LineSplitter,
     Open,
@@ -29,12 +42,21 @@ from inference.wire import (
 from tests.inference.support import talk
 
 SPEC = WorkerSpec("scripted", "", 2048, 4, 0, 0, 20.0)
+REPORT = WorkerReport(
+    "llamacpp", "library 1", 2, (ThreadTrial(1, 36.5, 35.0),), (LayerCheck("seccomp", "tcp", True, "EPERM"),)
+)
 SAMPLING = Sampling(stop=("a", "b"), seed=3)
 
 
 @pytest.mark.parametrize(
     "message",
-    [Open(SPEC), Run(7, talk("hé\n\x00", "二", "\u2028end", system="s", sampling=SAMPLING)), Cancel(7)],
+    [
+        Open(SPEC),
+        Run(7, talk("hé\n\x00", "二", "\u2028end", system="s", sampling=SAMPLING)),
+        Cancel(7),
+        Count(7, replace(talk("a"), origin=Origin("north", "ann", "c1"))),
+        Forget(Origin("north")),
+    ],
 )
 def test_what_the_pool_says_arrives_as_it_was_on_one_line(message: ToWorker) -> None:
     line = encode_to_worker(message)
@@ -45,7 +67,8 @@ def test_what_the_pool_says_arrives_as_it_was_on_one_line(message: ToWorker) -> 
 @pytest.mark.parametrize(
     "message",
     [
-        Ready(),
+        Ready(REPORT),
+        Counted(7, 41),
         Broken("model_invalid"),
         Progress(7, 24, 100),
         Text(7, "two\nlines 😀"),
@@ -76,6 +99,11 @@ def test_what_the_worker_says_arrives_as_it_was_on_one_line(message: FromWorker)
         ["ended", 7, "complete", {}, "fast"],
         ["refused", 7, "<b>no</b>"],
         ["ready", 1],
+        ["ready", {}],
+        ["ready", asdict(replace(REPORT, library="x" * 201))],
+        ["ready", asdict(REPORT) | {"threads": "2"}],
+        ["ready", asdict(REPORT) | {"cage": [{"layer": "l", "attempt": "a", "holds": "no", "detail": ""}]}],
+        ["counted", 1, "many"],
     ],
 )
 def test_what_is_no_message_of_a_worker_is_refused(message: Any) -> None:
@@ -87,10 +115,12 @@ def test_what_is_no_message_of_a_worker_is_refused(message: Any) -> None:
     "message",
     [
         ["open", {"engine": "scripted"}],
-        ["run", 1, [], {"stop": []}],
-        ["run", 1, [["user", "x"]], {}],
-        ["run", 1, [["user"]], {"stop": []}],
-        ["run", 1, [["user", "x"]], {"stop": [], "surprise": 1}],
+        ["run", 1, [], {"stop": []}, {}],
+        ["run", 1, [["user", "x"]], {}, {}],
+        ["run", 1, [["user"]], {"stop": []}, {}],
+        ["run", 1, [["user", "x"]], {"stop": [], "surprise": 1}, {}],
+        ["run", 1, [["user", "x"]], {"stop": []}, {"surprise": 1}],
+        ["forget", {"surprise": 1}],
         ["cancel", None],
     ],
 )
