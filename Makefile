@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run setup dev test lint format bench messages lock clean
+.PHONY: help run setup ctransformers dev test lint format bench messages lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (MODEL=qwen
 	@exec $(BIN)/python manage.py quickstart $(if $(MODEL),--model $(MODEL))
 
 setup: $(VENV)/.base ## Build .venv from the locked requirements
+
+ctransformers: $(VENV)/.base ## Add the ctransformers engine, for GGML and llama files of 2023
+	@bash deploy/install.sh $(VENV) requirements/ctransformers.txt
 
 dev: $(VENV)/.dev ## The same, with what tests and linters need
 
@@ -40,8 +43,8 @@ messages: $(VENV)/.dev ## Collect translatable strings and compile the catalogue
 	@$(BIN)/python manage.py makemessages -l zh_Hans --no-location --no-wrap --ignore .venv --ignore var --ignore tests
 	@$(BIN)/python manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
-lock: ## Renew requirements/*.txt from requirements/*.in
-	@for f in uv base server dev; do uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
+lock: $(VENV)/.base ## Renew requirements/*.txt from requirements/*.in
+	@for f in uv base server ctransformers dev; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
 	  --no-emit-find-links --python-version 3.11 --quiet requirements/$$f.in -o requirements/$$f.txt; done
 
 clean: ## Remove the virtual environment (data below var/ stays)
@@ -54,6 +57,6 @@ $(VENV)/.base: requirements/base.txt requirements/uv.txt | $(VENV)/bin/python
 	@bash deploy/install.sh $(VENV) requirements/base.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/base.txt requirements/server.txt requirements/dev.txt | $(VENV)/bin/python
-	@bash deploy/install.sh $(VENV) requirements/base.txt requirements/server.txt requirements/dev.txt
+$(VENV)/.dev: requirements/base.txt requirements/server.txt requirements/ctransformers.txt requirements/dev.txt | $(VENV)/bin/python
+	@bash deploy/install.sh $(VENV) $(filter %.txt,$^)
 	@touch $(VENV)/.base $@

@@ -96,7 +96,7 @@ def test_every_dependency_is_documented_with_reason_and_licence() -> None:
 
 
 def test_every_documented_dependency_is_required() -> None:
-    pending = {"django-auth-ldap", "ctransformers"}
+    pending = {"django-auth-ldap"}
     assert table_rows("docs/dependencies.md").keys() - required_packages() == pending
 
 
