@@ -17,7 +17,7 @@ class PoolConfig:
 
     `model_path` is None for the scripted engine only, whose model must be named as such. `threads` and
     `memory_bytes` (address space of the worker) are chosen by the worker where they are 0. `wall_time_s`
-    ends a turn (from Started), `hang_s` without any sign of life ends the worker.
+    ends a turn (from Started), `hang_s` without any sign of life ends the worker. `niceness` lets it stand back.
     """
 
     model_path: Path | None
@@ -30,6 +30,7 @@ class PoolConfig:
     wall_time_s: float = 180
     hang_s: float = 30
     scripted_ms: float = 20
+    niceness: int = 0
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
 
     def __post_init__(self) -> None:
@@ -52,4 +53,5 @@ class PoolConfig:
             threads=self.threads,
             memory_bytes=self.memory_bytes,
             scripted_ms=self.scripted_ms,
+            niceness=self.niceness,
         )

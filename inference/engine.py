@@ -166,6 +166,7 @@ class WorkerSpec:
     """Say what a worker process shall load. 0 for `threads` or `memory_bytes` lets the worker choose.
 
     `prefix_cache_bytes` bounds, per tenant, what an engine that can may keep of conversations that lost their slot.
+    `niceness` is how far the worker stands back behind other processes: 0 not at all, 19 as far as it goes.
     """
 
     engine: EngineName
@@ -177,6 +178,7 @@ class WorkerSpec:
     scripted_ms: float
     sandbox: Sandbox = "best-effort"
     prefix_cache_bytes: int = 0
+    niceness: int = 0
 
 
 @dataclass(frozen=True, slots=True)

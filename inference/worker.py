@@ -180,6 +180,7 @@ def _serve(inward: int, outlet: Outlet) -> None:
             if worker is not None:
                 worker.handle(message)
             elif isinstance(message, Open):
+                os.nice(message.spec.niceness)  # The threads of the engine inherit it.
                 engine = load_engine(message.spec)
                 worker = Worker(engine, message.spec, outlet)
                 outlet.send(Ready(engine.report()))
