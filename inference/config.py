@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from inference.admission import AdmissionLimits
-from inference.engine import EngineName, ModelInfo, WorkerSpec
+from inference.engine import EngineName, ModelInfo, Sandbox, WorkerSpec
+
+Standby = Literal["auto", "on", "off"]
 
 SCRIPTED_MODEL = ModelInfo(name="scripted (no model)", digest="0" * 64, context_tokens=2048)
 
@@ -17,7 +20,12 @@ class PoolConfig:
 
     `model_path` is None for the scripted engine only, whose model must be named as such. `threads` and
     `memory_bytes` (address space of the worker) are chosen by the worker where they are 0. `wall_time_s`
-    ends a turn (from Started), `hang_s` without any sign of life ends the worker. `niceness` lets it stand back.
+    ends a turn (from Started), `hang_s` without any sign of life too; if none of its turns gives one, the worker.
+    `niceness` lets it stand back.
+
+    `standby` keeps a second worker loaded: where memory allows it (auto), always (on), or never (off). The worker is
+    recycled at that hour of local time (None: never), after so many turns (0: never), and when it has taken
+    `soft_bytes` of memory for itself (0: a share of its hard limit).
     """
 
     model_path: Path | None
@@ -31,6 +39,12 @@ class PoolConfig:
     hang_s: float = 30
     scripted_ms: float = 20
     niceness: int = 0
+    sandbox: Sandbox = "best-effort"
+    prefix_cache_bytes: int = 0
+    standby: Standby = "off"
+    recycle_hour: int | None = None
+    recycle_turns: int = 0
+    soft_bytes: int = 0
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
 
     def __post_init__(self) -> None:
@@ -41,6 +55,8 @@ class PoolConfig:
             raise ValueError("an engine needs a model file")
         if self.slots < 1 or self.max_new_tokens < 1 or self.model.context_tokens < 2:
             raise ValueError("slots, max_new_tokens or context_tokens is out of range")
+        if self.recycle_hour is not None and not 0 <= self.recycle_hour <= 23:
+            raise ValueError("recycle_hour is out of range")
 
     @property
     def worker_spec(self) -> WorkerSpec:
@@ -54,4 +70,6 @@ class PoolConfig:
             memory_bytes=self.memory_bytes,
             scripted_ms=self.scripted_ms,
             niceness=self.niceness,
+            sandbox=self.sandbox,
+            prefix_cache_bytes=self.prefix_cache_bytes,
         )

@@ -6,8 +6,8 @@ The way in for the rest of the portal:
         async for event in pool.generate(ticket, prompt):
             ...
 
-One pool owns one worker process. Everything runs in the event loop in which `start` was awaited: no
-threads, no polling, no task per turn.
+One pool owns the worker process of one model, and a second one that stands by or takes over. Everything runs
+in the event loop in which `start` was awaited: no threads, no polling, no task per turn.
 """
 
 from __future__ import annotations
@@ -83,16 +83,25 @@ class Ticket:
 
 
 class InferencePool:
-    """Run prompts of many people on the slots of one worker process, which is restarted when it fails."""
+    """Run prompts of many people on the slots of a worker process, which is replaced when it fails or grows old.
 
-    def __init__(self, config: PoolConfig, *, rate_storage: Storage | None = None) -> None:
+    Pools that are given the same `turnstile` recycle their workers one after the other.
+    """
+
+    def __init__(
+        self,
+        config: PoolConfig,
+        *,
+        rate_storage: Storage | None = None,
+        turnstile: asyncio.Lock | None = None,
+    ) -> None:
         self.config = config
         self._admission = Admission(config.limits, slots=config.slots, storage=rate_storage)
-        self._scheduler = Scheduler(config)
+        self._scheduler = Scheduler(config, turnstile or asyncio.Lock())
 
     @property
     def state(self) -> State:
-        """Return starting, ready, restarting, failed (slow retries go on) or closed."""
+        """Return starting, ready, restarting, failed (the circuit is open, slow retries go on) or closed."""
         return self._scheduler.worker.state
 
     @property
@@ -107,7 +116,7 @@ class InferencePool:
 
     @property
     def worker_pid(self) -> int | None:
-        """Return the worker's process id, None while there is none."""
+        """Return the process id of the worker that takes new turns, None while there is none."""
         return self._scheduler.worker.pid
 
     @property
@@ -123,6 +132,7 @@ class InferencePool:
     async def start(self) -> None:
         """Start the worker; return while it loads. Only once."""
         await self._scheduler.worker.start()
+        self._scheduler.upkeep.start()
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Return when the model is loaded. Raise EngineUnavailable if that fails or takes longer."""
@@ -137,7 +147,16 @@ class InferencePool:
 
     async def close(self) -> None:
         """End the worker and every turn (with EngineUnavailable); return when no process is left."""
+        self._scheduler.upkeep.stop()
         await self._scheduler.worker.close()
+
+    async def recycle(self, reason: str = "request") -> None:
+        """Put a fresh worker in the place of the active one, without a refused or lost turn.
+
+        Return when the old one has finished its turns and is gone. Raise EngineUnavailable if no fresh one can be
+        had; then the old one goes on.
+        """
+        await self._scheduler.upkeep.recycle(reason)
 
     async def count_tokens(self, prompt: Prompt) -> int:
         """Return the tokens of a prompt by the model's own tokenizer. Raise EngineUnavailable."""

@@ -11,15 +11,19 @@ import hashlib
 import itertools
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 
+from inference import breaker
+from inference.child import Child
 from inference.config import PoolConfig
 from inference.engine import FinishReason, Origin, OverlongPrompt, Prompt
 from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong, QueueTimeout
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 from inference.queueing import FairQueue, Pace
-from inference.supervisor import SLOW_RETRY_S, Callbacks, Supervisor
+from inference.supervisor import Callbacks, Supervisor
 from inference.turn import Turn
+from inference.upkeep import Upkeep
+from inference.watch import Watch
 from inference.wire import Cancel, Count, Counted, Ended, Forget, FromWorker, Progress, Refused, Run, Text
 
 # A person who stops sees it at once: after this time in seconds we no longer wait for the engine's own
@@ -30,28 +34,32 @@ STOP_GRACE_S = 0.15
 MAX_PROMPT_BYTES = 600_000
 # A count waits behind prompts that are being processed.
 COUNT_TIMEOUT_S = 10
+# A turn that stands still while others speak is told to end; an engine that does not do so within this time in seconds
+# has lost its slot.
+STUCK_GRACE_S = 2
 # A worker that says more than any tokenizer can is broken. The longest tokens are runs of spaces.
 MAX_CHARACTERS_PER_TOKEN = 1024
 
 
 class Scheduler:
-    """Own the worker, the queue and the turns that run.
+    """Own the workers, the queue and the turns that run.
 
     Everything here happens in one event loop, in plain calls.
     """
 
-    def __init__(self, config: PoolConfig) -> None:
+    def __init__(self, config: PoolConfig, turnstile: asyncio.Lock) -> None:
         self._config = config
         self._numbers = itertools.count(1)
         self.queue: FairQueue[Turn] = FairQueue()
         self.running: dict[int, Turn] = {}
         self.pace = Pace()
-        self._counts: dict[int, asyncio.Future[int]] = {}
+        self._counts: dict[int, tuple[Child, asyncio.Future[int]]] = {}
         self._salt = secrets.token_bytes(32)
         self.worker = Supervisor(
-            config.worker_spec,
-            Callbacks(self._receive, self._dispatch, self._fail_running, self._fail_waiting),
+            config, Callbacks(self._receive, self._dispatch, self._fail_running, self._fail_waiting)
         )
+        self.upkeep = Upkeep(config, self.worker, turnstile)
+        self._watch = Watch(hang_s=config.hang_s, on_silence=self._note_silence)
 
     def next_wait_ms(self) -> int:
         """Estimate how long one would wait who came now, in milliseconds."""
@@ -80,7 +88,7 @@ class Scheduler:
             self._tell_places()
         elif turn.phase == "running" and turn.verdict is None:
             turn.verdict = verdict
-            self.worker.send(Cancel(turn.number))
+            self._child_of(turn).send(Cancel(turn.number))
             self._later(STOP_GRACE_S, self._finish_unconfirmed, turn)
 
     def abandon(self, turn: Turn) -> None:
@@ -92,11 +100,13 @@ class Scheduler:
     async def count_tokens(self, prompt: Prompt) -> int:
         """Return the tokens of a prompt by the model's own tokenizer. Raise EngineUnavailable."""
         self.require_engine()
+        if (child := self.worker.active) is None:
+            raise EngineUnavailable
         number = next(self._numbers)
         waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._counts[number] = waiting
+        self._counts[number] = child, waiting
         try:
-            self.worker.send(Count(number, prompt))
+            child.send(Count(number, prompt))
             async with asyncio.timeout(COUNT_TIMEOUT_S):
                 tokens = await waiting
         except TimeoutError:
@@ -108,8 +118,15 @@ class Scheduler:
         return tokens
 
     def forget(self, origin: Origin) -> None:
-        """Let the worker drop what it keeps of that origin's text."""
-        self.worker.send(Forget(self._hide(origin)))
+        """Let every worker drop what it keeps of that origin's text.
+
+        What a turn that runs or waits now adds to it is dropped when it has ended.
+        """
+        hidden = self._hide(origin)
+        self.worker.send_all(Forget(hidden))
+        for turn in (*self.running.values(), *self.queue):
+            if _covers(hidden, turn.prompt.origin):
+                turn.forgets.append(hidden)
 
     def _hide(self, origin: Origin) -> Origin:
         """Replace ids by hashes that mean nothing outside this pool; "" stays "", which stands for nobody or all."""
@@ -123,7 +140,7 @@ class Scheduler:
         if self.worker.state == "closed":
             raise EngineUnavailable
         if self.worker.state == "failed":
-            raise EngineUnavailable(retry_after_ms=round(SLOW_RETRY_S * 1000))
+            raise EngineUnavailable(retry_after_ms=round(breaker.SLOW_RETRY_S * 1000))
 
     def _fit(self, prompt: Prompt) -> Prompt:
         """Cap the tokens asked for, and drop history that cannot fit by its sheer bytes."""
@@ -141,15 +158,25 @@ class Scheduler:
 
     def _dispatch(self) -> None:
         """Start whoever is next while a slot is free, and tell the others their place."""
-        while self.worker.state == "ready" and self.queue and len(self.running) < self._config.slots:
+        child = self.worker.active
+        while child is not None and self.queue and len(child.turns) < self._capacity:
             turn = self.queue.pop()
-            if not self.running:
-                self.worker.expect_life(within_s=self._config.hang_s)
-            self.running[turn.number] = turn
-            self.worker.send(Run(turn.number, turn.prompt))
+            if not child.turns:
+                self._watch.begin(child)
+            self.running[turn.number] = child.turns[turn.number] = turn
+            child.send(Run(turn.number, turn.prompt))
             turn.begin(_now())
             self._later(self._config.wall_time_s, self._time_out, turn)
         self._tell_places()
+
+    @property
+    def _capacity(self) -> int:
+        """Return how many turns the active worker may have: one at a time while it is on trial."""
+        return 1 if self.worker.breaker.circuit == "half-open" else self._config.slots
+
+    def _child_of(self, turn: Turn) -> Child:
+        """Return the worker on which a turn runs."""
+        return next(child for child in self.worker.children if turn.number in child.turns)
 
     def _tell_places(self) -> None:
         for position, (turn, eta_ms) in enumerate(
@@ -159,48 +186,62 @@ class Scheduler:
 
     def _waits_ms(self, waiting: int) -> list[int]:
         now = _now()
-        ran = [now - turn.started_at for turn in self.running.values()]
+        child = self.worker.active
+        ran = [now - turn.started_at for turn in (child.turns if child else self.running).values()]
         return self.pace.waits_ms(running_s=ran, slots=self._config.slots, waiting=waiting)
 
-    def _receive(self, message: FromWorker) -> None:
-        """Act on what the worker says about a turn. It must be one that runs."""
-        turn = self.running.get(getattr(message, "turn", 0))
+    def _receive(self, child: Child, message: FromWorker) -> None:
+        """Act on what a worker says about a turn. It must be one that runs on it."""
+        turn = child.turns.get(getattr(message, "turn", 0))
         match message:
             case Text(_, text) if turn:
                 turn.text(text, _now())
                 if turn.characters > turn.prompt.sampling.max_new_tokens * MAX_CHARACTERS_PER_TOKEN:
-                    self.worker.kill("the worker broke the protocol")
+                    child.kill("the worker broke the protocol")
             case Progress(_, _, total) if turn:
-                turn.progress(total)
+                child.hear_prompt(_now())
+                turn.progress(total, _now())
             case Ended(_, outcome) if turn:
-                self.worker.prove()
+                self.worker.breaker.prove()
+                self.upkeep.note_turn(child, outcome)
                 turn.finish(_now(), outcome)
-                self._free(turn)
+                self._free(child, turn)
             case Refused(_, code) if turn:
                 turn.fail(PromptTooLong() if code == "too_long" else EngineFailed())
-                self._free(turn)
+                self._free(child, turn)
             case Counted(number, tokens):
                 # Whoever asked may have gone.
-                if (waiting := self._counts.get(number)) and not waiting.done():
+                asked, waiting = self._counts.get(number, (child, None))
+                if waiting is not None and asked is child and not waiting.done():
                     waiting.set_result(tokens)
             case _:
-                self.worker.kill("the worker broke the protocol")
+                child.kill("the worker broke the protocol")
 
-    def _free(self, turn: Turn) -> None:
-        del self.running[turn.number]
+    def _free(self, child: Child, turn: Turn) -> None:
+        del self.running[turn.number], child.turns[turn.number]
         turn.set_timer(None)
         self.pace.note(_now() - turn.started_at)
-        if not self.running:
-            self.worker.expect_life(within_s=None)
+        for origin in turn.forgets:
+            child.send(Forget(origin))
+        if not child.turns:
+            self._watch.end(child)
+            self.worker.note_idle(child)
+        else:
+            self._end_stuck(child)
+        self.upkeep.check()
         self._dispatch()
 
-    def _fail_running(self) -> None:
-        """End those that were on the worker which is gone."""
+    def _fail_running(self, child: Child) -> None:
+        """End those that were on a worker which is gone. None of them is run again: it may be what broke the worker."""
         closed = self.worker.state == "closed"
-        for turn in self.running.values():
+        for turn in child.turns.values():
             turn.fail(EngineUnavailable() if closed else EngineFailed())
             turn.set_timer(None)
-        self.running.clear()
+            del self.running[turn.number]
+        child.turns.clear()
+        for asked, waiting in self._counts.values():
+            if asked is child and not waiting.done():
+                waiting.set_exception(EngineUnavailable())
         self._tell_places()
 
     def _fail_waiting(self) -> None:
@@ -212,6 +253,10 @@ class Scheduler:
         turn.set_timer(asyncio.get_running_loop().call_later(seconds, act, turn))
 
     def _give_up(self, turn: Turn) -> None:
+        """End the wait, unless it is us who make people wait: a recycle takes no longer than a turn may."""
+        if self.worker.is_emptying:
+            self._later(self._config.limits.queue_timeout_s, self._give_up, turn)
+            return
         self.queue.remove(turn)
         turn.fail(QueueTimeout(retry_after_ms=self.next_wait_ms()))
         self._tell_places()
@@ -228,8 +273,36 @@ class Scheduler:
         self._later(self._config.hang_s, self._lose_slot, turn)
 
     def _lose_slot(self, turn: Turn) -> None:
-        if turn.number in self.running:
-            self.worker.kill("the worker did not end a turn")
+        """Give up a slot: the worker is replaced, but those who still speak on it may finish."""
+        if turn.number not in self.running:
+            return
+        turn.is_lost = True
+        child = self._child_of(turn)
+        self._end_stuck(child)
+        if not child.is_stuck and child is self.worker.active:
+            self.worker.begin_recycle("stuck")
+
+    def _end_stuck(self, child: Child) -> None:
+        """End a worker on which there is nothing but lost turns."""
+        if child.is_stuck:
+            child.kill("the worker did not end a turn")
+
+    def _note_silence(self, child: Child, silent: list[Turn]) -> None:
+        """Replace a worker that says nothing at all; end turns that stand still while others speak."""
+        if all(turn in silent or turn.is_lost for turn in child.turns.values()):
+            child.kill("the worker did not answer any more")
+            return
+        for turn in silent:
+            if turn.phase == "running":
+                turn.fail(EngineFailed())
+                child.send(Cancel(turn.number))
+                self._later(STUCK_GRACE_S, self._lose_slot, turn)
+
+
+def _covers(forgotten: Origin, origin: Origin) -> bool:
+    """Return whether an origin belongs to what is forgotten, in which an empty field stands for all."""
+    pairs = zip(astuple(forgotten), astuple(origin), strict=True)
+    return all(wanted in ("", found) for wanted, found in pairs)
 
 
 def _now() -> float:

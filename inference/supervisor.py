@@ -1,176 +1,381 @@
-"""Keep one worker process alive: notice when it dies or hangs, start it again with growing pauses."""
+"""Keep the workers of a pool: one that is active, a spare where wanted, and those that finish what they began.
+
+    loading ──> ready (spare) ──> ready (active) ──> draining ──> gone
+
+The active one takes all new turns. When it is lost the spare takes over at once; without one a new worker is started,
+with growing pauses (`inference.breaker`). A recycle puts a fresh worker in its place without a lost turn.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
-from inference.engine import LOAD_ERRORS, WorkerReport, WorkerSpec
-from inference.process import WorkerProcess, start_worker
+from inference import memory
+from inference.breaker import PROVEN_S, Breaker
+from inference.child import Child
+from inference.config import PoolConfig
+from inference.engine import LOAD_ERRORS, WorkerReport
+from inference.errors import EngineUnavailable
+from inference.process import start_worker
 from inference.wire import Broken, FromWorker, Ready, ToWorker
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
-# Seconds before the first, second, … restart in a row. The first is at once: the next turn shall work
-# within 5 s.
-PAUSES_S = (0.0, 0.5, 1.0, 2.0)
-# After one failure more than there are pauses the worker is given up, but for one try every SLOW_RETRY_S.
-MAX_FAILURES = len(PAUSES_S) + 1
-SLOW_RETRY_S = 30.0
-# A worker that lives this long, or has finished a turn, has shown that it works: the count begins anew.
-PROVEN_S = 60.0
 # A large model on a slow disk takes minutes. A worker that takes longer hangs.
 LOAD_TIMEOUT_S = 600.0
+# The first people shall not wait for the loading of a spare, which takes a core.
+SPARE_DELAY_S = 2.0
+# What a second worker must leave free on the machine, beyond the memory that the first has taken and a quarter of it.
+MARGIN_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Gather whom a supervisor tells what a worker says, and when one is ready, lost or given up."""
+    """Gather whom a supervisor tells what a worker says, and when one is active, lost or given up."""
 
-    on_message: Callable[[FromWorker], None]
+    on_message: Callable[[Child, FromWorker], None]
     on_ready: Callable[[], None]
-    on_lost: Callable[[], None]
+    on_lost: Callable[[Child], None]
     on_failed: Callable[[], None]
 
 
-class Supervisor:
-    """Own the worker process of a pool. All methods belong to the event loop in which `start` ran."""
+@dataclass(frozen=True, slots=True)
+class Recycled:
+    """Say when (seconds since the epoch) and why a worker was replaced as planned."""
 
-    def __init__(self, spec: WorkerSpec, callbacks: Callbacks) -> None:
-        self._spec = spec
+    at: float
+    reason: str
+
+
+class Supervisor:
+    """Own the worker processes of a pool. All methods belong to the event loop in which `start` ran."""
+
+    def __init__(self, config: PoolConfig, callbacks: Callbacks) -> None:
+        self._spec = config.worker_spec
+        self._standby = config.standby
         self._tell = callbacks
-        self._worker: WorkerProcess | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._broken = ""
-        self._heard = 0.0
-        self._hang_check: asyncio.TimerHandle | None = None
-        self.state: State = "starting"
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recycling: asyncio.Task[None] | None = None
+        self._restart: asyncio.TimerHandle | None = None
+        self._spare_start: asyncio.TimerHandle | None = None
+        self._spare_breaker = Breaker()
+        self._closed = False
+        self._own_bytes = 0
+        self.breaker = Breaker()
+        self.children: list[Child] = []
+        self.active: Child | None = None
         self.last_error = ""
         self.report: WorkerReport | None = None
+        self.restarts = 0
+        self.recycles = 0
+        self.last_recycle: Recycled | None = None
         self.changed = asyncio.Event()
 
     @property
+    def state(self) -> State:
+        """Return what the pool can do now. Once the circuit is open it is failed until a worker is ready."""
+        if self._closed:
+            return "closed"
+        if self.active is not None:
+            return "ready"
+        if self.breaker.circuit != "closed":
+            return "failed"
+        return "restarting" if self.report or self.last_error else "starting"
+
+    @property
     def pid(self) -> int | None:
-        """Return the worker's process id, None while there is none."""
-        return self._worker.pid if self._worker is not None else None
+        """Return the process id of the active worker, or of the one that will be; None while there is none."""
+        heir = self.active or self._heir()
+        return heir.pid if heir is not None else None
+
+    @property
+    def spare(self) -> Child | None:
+        """Return the worker that stands by, loading or ready."""
+        return next((each for each in self._serving() if each.is_spare), None)
+
+    @property
+    def is_emptying(self) -> bool:
+        """Return whether turns wait because memory allows no second worker beside one that is being recycled."""
+        return self.active is None and self._recycling is not None
 
     async def start(self) -> None:
         """Start the first worker; return while it loads."""
-        started = asyncio.Event()
-        self._task = asyncio.create_task(self._run(started), name="inference worker")
-        await started.wait()
+        await self._start_child(is_spare=False).started.wait()
 
     async def close(self) -> None:
-        """End every turn, then the worker, and return when its process is gone."""
-        self._enter("closed")
-        self._tell.on_lost()
+        """End every turn, then the workers, and return when their processes are gone."""
+        self._closed = True
+        self.active = None
+        for timer in (self._restart, self._spare_start):
+            if timer is not None:
+                timer.cancel()
+        for child in self.children:
+            self._tell.on_lost(child)
         self._tell.on_failed()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._tell_change()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.children.clear()
 
-    def send(self, message: ToWorker) -> None:
-        """Send a message to the present worker."""
-        if self._worker is not None:
-            self._worker.send(message)
+    def send_all(self, message: ToWorker) -> None:
+        """Send a message to every worker, whatever it does."""
+        for child in self.children:
+            child.send(message)
 
-    def kill(self, reason: str) -> None:
-        """End the present worker; another one starts."""
-        if self._worker is not None:
-            self._worker.kill(reason)
+    def note_idle(self, child: Child) -> None:
+        """Note that the last turn on a worker has ended: one that drains may leave."""
+        if child.phase == "draining":
+            child.dismiss()
 
-    def prove(self) -> None:
-        """Note that this worker does its work."""
-        self._failures = 0
+    # --- recycling ----------------------------------------------------------------------------------------------
 
-    def expect_life(self, *, within_s: float | None) -> None:
-        """Kill the worker when it says nothing for that many seconds; None ends the watch.
+    async def recycle(self, reason: str) -> None:
+        """Put a fresh worker in the place of the active one; return when the old one is gone.
 
-        Idle workers are silent.
+        New turns go to the fresh one, the old one finishes what it has. Where memory does not allow two, turns wait in
+        the queue meanwhile. A second call while one is under way waits for that one. Raise EngineUnavailable if no
+        fresh worker can be had; then the old one goes on.
         """
-        if self._hang_check is not None:
-            self._hang_check.cancel()
-            self._hang_check = None
-        if within_s is not None:
-            loop = asyncio.get_running_loop()
-            self._heard = loop.time()
-            self._hang_check = loop.call_later(within_s, self._check_life, within_s)
+        await asyncio.shield(self.begin_recycle(reason))
 
-    def _check_life(self, within_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        rest = self._heard + within_s - loop.time()
-        if rest > 0:
-            self._hang_check = loop.call_later(rest, self._check_life, within_s)
-        else:
-            self._hang_check = None
-            self.kill("the worker did not answer any more")
+    def begin_recycle(self, reason: str) -> asyncio.Task[None]:
+        """Do the same without waiting for it; return the task, which never fails unseen."""
+        if self._recycling is None:
+            self._recycling = self._spawn(self._recycle(reason), "recycle")
+            self._recycling.add_done_callback(self._end_recycle)
+        return self._recycling
 
-    def _enter(self, state: State) -> None:
-        self.state = state
+    def _end_recycle(self, task: asyncio.Task[None]) -> None:
+        self._recycling = None
+        if (spare := self.spare) is not None and self._standby == "off":
+            spare.dismiss()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, EngineUnavailable):
+            raise error
+
+    async def _recycle(self, reason: str) -> None:
+        await self._until_settled()
+        old = self.active
+        if old is None:
+            raise EngineUnavailable
+        heir = self.spare or (self._start_child(is_spare=True) if self.has_room() else None)
+        if heir is not None:
+            await self._until(lambda: heir.phase != "loading" or old.phase == "gone")
+            if heir.phase == "gone" and old.phase != "gone":
+                raise EngineUnavailable
+        if old is self.active:
+            self._retire(old, reason)
+        await self._until(lambda: old.phase == "gone")
+        await self._until_settled()
+
+    def _retire(self, old: Child, reason: str) -> None:
+        """Give the active worker no more turns, and let it go when it has finished those it has."""
+        self.recycles += 1
+        self.last_recycle = Recycled(time.time(), reason)
+        self.active = None
+        old.phase = "draining"
+        if not old.turns:
+            old.dismiss()
+        elif old.is_stuck:
+            old.kill("the worker did not end a turn")
+        self._arrange()
+
+    async def _until_settled(self) -> None:
+        """Return when there is an active worker. Raise EngineUnavailable if there will be none."""
+        await self._until(lambda: self.state in {"ready", "failed", "closed"})
+        if self.state != "ready":
+            raise EngineUnavailable
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            if self._closed:
+                raise EngineUnavailable
+            await self.changed.wait()
+
+    def look_after(self) -> None:
+        """Do what is due now and then: see what the active worker has taken, and who has shown that it works."""
+        now = asyncio.get_running_loop().time()
+        for child, its_breaker in ((self.active, self.breaker), (self.spare, self._spare_breaker)):
+            if child is not None and now - child.born >= PROVEN_S and child.phase == "ready":
+                its_breaker.prove()
+        if self.active is not None:
+            self.active.own_bytes = memory.own_bytes(self.active.pid or 0) or 0
+            self._own_bytes = max(self._own_bytes, self.active.own_bytes)
+        self.arrange_spare()
+
+    # --- who is there, and who should be ------------------------------------------------------------------------
+
+    def has_room(self) -> bool:
+        """Return whether memory allows a second worker. What the kernel does not tell counts as no."""
+        if self._standby == "on":
+            return True
+        available = memory.available_bytes()
+        return available is not None and available >= self._own_bytes * 5 // 4 + MARGIN_BYTES
+
+    def arrange_spare(self) -> None:
+        """Start a spare soon if one is wanted and missing; let it go where memory has become scarce."""
+        if self._standby == "auto" and self.spare is not None and self._is_scarce():
+            self.spare.dismiss()
+        elif self._wants_spare() and self._spare_start is None:
+            self._start_spare_in(SPARE_DELAY_S)
+
+    def _is_scarce(self) -> bool:
+        available = memory.available_bytes()
+        return self._recycling is None and available is not None and available < MARGIN_BYTES // 2
+
+    def _wants_spare(self) -> bool:
+        """Never three: neither while one drains nor while one loads. Never while it is unclear that the model works."""
+        is_calm = self.active is not None and len(self.children) == 1
+        is_well = self.breaker.circuit == "closed" and self._spare_breaker.circuit != "open"
+        return self._standby != "off" and not self._closed and is_calm and is_well and self.has_room()
+
+    def _start_spare_in(self, seconds: float) -> None:
+        if self._spare_start is not None:
+            self._spare_start.cancel()
+        self._spare_start = asyncio.get_running_loop().call_later(seconds, self._start_spare)
+
+    def _start_spare(self) -> None:
+        self._spare_start = None
+        self._spare_breaker.probe()
+        if self._wants_spare():
+            self._start_child(is_spare=True)
+
+    def _serving(self) -> list[Child]:
+        return [child for child in self.children if child.phase in {"loading", "ready"}]
+
+    def _heir(self) -> Child | None:
+        """Return who is to be active next: one that is ready before one that loads."""
+        return min(self._serving(), key=lambda child: child.phase != "ready", default=None)
+
+    def _arrange(self) -> None:
+        """Make the heir active if nobody is; start one if there is none."""
+        if self.active is None and not self._closed and self.breaker.circuit != "open":
+            heir = self._heir()
+            if heir is not None:
+                self._appoint(heir)
+            elif self._restart is None and (not self.children or self.has_room()):
+                self._start_child(is_spare=False)
+        self.arrange_spare()
+        self._tell_change()
+
+    def _appoint(self, heir: Child) -> None:
+        heir.is_spare = False
+        if heir.phase == "ready":
+            self._cancel_restart()
+            self.active = heir
+            self._tell.on_ready()
+
+    def _retry(self) -> None:
+        self._restart = None
+        self.breaker.probe()
+        self._arrange()
+
+    def _cancel_restart(self) -> None:
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+
+    def _tell_change(self) -> None:
         self.changed.set()
         self.changed.clear()
 
-    def _receive(self, message: FromWorker) -> None:
-        if self.state == "closed":
-            return
-        self._heard = asyncio.get_running_loop().time()
-        match message:
-            case Ready(report):
-                self.report = report
-                self.expect_life(within_s=None)
-                self._enter("ready")
-                self._tell.on_ready()
-            case Broken(code):
-                self._broken = LOAD_ERRORS.get(code, "the model could not be loaded")
-            case _:
-                self._tell.on_message(message)
+    # --- the life of one worker ---------------------------------------------------------------------------------
 
-    async def _run(self, started: asyncio.Event) -> None:
+    def _start_child(self, *, is_spare: bool) -> Child:
+        child = Child(is_spare=is_spare, now=asyncio.get_running_loop().time())
+        self.children.append(child)
+        self._spawn(self._live(child), "inference worker")
+        return child
+
+    async def _live(self, child: Child) -> None:
+        """Start a worker and return when it is gone and the pool knows. Of a loss it knows at once."""
         try:
-            while True:
-                await self._live_once(started)
-                await asyncio.sleep(self._pause())
+            reason = await self._follow(child)
+            if reason:
+                self._note_end(child, reason)
         finally:
-            self.expect_life(within_s=None)
+            child.set_timer(None)
+            if child.process is not None:
+                await child.process.close()
+        if not reason:
+            self._note_end(child, "")
 
-    async def _live_once(self, started: asyncio.Event) -> None:
-        """Start a worker and return when it is gone and the pool knows."""
-        loop = asyncio.get_running_loop()
-        born = loop.time()
-        self._broken = ""
+    async def _follow(self, child: Child) -> str:
+        """Start a worker and return why it has gone, "" when it is to leave."""
         try:
-            self._worker = await start_worker(self._spec, self._receive)
-            self.expect_life(within_s=LOAD_TIMEOUT_S)
-            started.set()
-            reason = await asyncio.shield(self._worker.gone)
+            child.process = await start_worker(self._spec, partial(self._receive, child))
         except OSError:
-            reason = "no process can be started"
-            started.set()
+            return "no process can be started"
         finally:
-            self.expect_life(within_s=None)
-            worker, self._worker = self._worker, None
-            if worker is not None:
-                await worker.close()
-        self._note_loss(reason, lived_s=loop.time() - born)
+            child.started.set()
+        child.set_timer(LOAD_TIMEOUT_S, lambda: child.kill("the worker did not answer any more"))
+        gone: asyncio.Future[str] = child.process.gone
+        await asyncio.wait({gone, child.dismissed}, return_when=asyncio.FIRST_COMPLETED)
+        return gone.result() if gone.done() else ""
 
-    def _note_loss(self, reason: str, *, lived_s: float) -> None:
-        was_loading = self.state != "ready"
-        self._failures = 1 if lived_s >= PROVEN_S else self._failures + 1
-        if self._broken:
-            # The worker itself says that this model does not load: trying again quickly helps nobody.
-            self._failures = MAX_FAILURES
-        self.last_error = self._broken or (f"{reason} while it loaded the model" if was_loading else reason)
-        self._tell.on_lost()
-        if self._failures >= MAX_FAILURES:
-            self._enter("failed")
+    def _receive(self, child: Child, message: FromWorker) -> None:
+        if self._closed:
+            return
+        match message:
+            case Ready(report) if child.phase == "loading":
+                self._note_ready(child, report)
+            case Broken(code) if child.phase == "loading":
+                child.broken = LOAD_ERRORS.get(code, "the model could not be loaded")
+            case _:
+                self._tell.on_message(child, message)
+
+    def _note_ready(self, child: Child, report: WorkerReport) -> None:
+        """Take the worker in. Later ones need not measure again what the first has found out about threads."""
+        child.set_timer(None)
+        child.phase = "ready"
+        child.own_bytes = memory.own_bytes(child.pid or 0) or 0
+        self._own_bytes = max(self._own_bytes, child.own_bytes)
+        known = self.report.trials if self.report else ()
+        self.report = replace(report, trials=report.trials or known)
+        self._spec = replace(self._spec, threads=self._spec.threads or report.threads)
+        self._arrange()
+
+    def _note_end(self, child: Child, reason: str) -> None:
+        """Take note of a worker that is gone. Only one that was not dismissed has failed."""
+        was = child.phase
+        child.phase = "gone"
+        self.children.remove(child)
+        is_heir = child is self.active or (self.active is None and was != "draining")
+        if child is self.active:
+            self.active = None
+        if reason:
+            self.last_error = child.broken or (
+                f"{reason} while it loaded the model" if was == "loading" else reason
+            )
+            self._count_failure(child, is_heir=is_heir, was_draining=was == "draining")
+        self._tell.on_lost(child)
+        if self.breaker.circuit == "open" and self.active is None:
             self._tell.on_failed()
-        else:
-            self._enter("restarting")
+        self._arrange()
 
-    def _pause(self) -> float:
-        if self._failures >= MAX_FAILURES:
-            return SLOW_RETRY_S
-        return PAUSES_S[self._failures - 1]
+    def _count_failure(self, child: Child, *, is_heir: bool, was_draining: bool) -> None:
+        """Let the breaker say when to try again. One that had its place taken already needs no successor."""
+        lived_s = asyncio.get_running_loop().time() - child.born
+        hopeless = bool(child.broken)
+        if is_heir:
+            self.restarts += 1
+            self._cancel_restart()
+            pause_s = self.breaker.fail(lived_s=lived_s, is_hopeless=hopeless)
+            if pause_s:
+                self._restart = asyncio.get_running_loop().call_later(pause_s, self._retry)
+        elif not was_draining and self._standby != "off":
+            pause_s = self._spare_breaker.fail(lived_s=lived_s, is_hopeless=hopeless)
+            pause_s = 20 * pause_s if self._spare_breaker.circuit == "open" else pause_s
+            self._start_spare_in(max(pause_s, SPARE_DELAY_S))
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -11,6 +11,7 @@ from inference.engine import (
     Event,
     Finished,
     FinishReason,
+    Origin,
     Outcome,
     Piece,
     Prompt,
@@ -72,7 +73,8 @@ class Turn:
     """Keep what the pool knows of one turn. Times are those of the event loop's clock, in seconds.
 
     `verdict` is why the pool itself ends it (stopped, timeout). `over` for the reader may come before the
-    engine has confirmed: the pool then still counts its slot as taken.
+    engine has confirmed: the pool then still counts its slot as taken, and after a while as lost. `heard` is when
+    the engine last gave a sign of life for it, `forgets` what shall be forgotten once it has ended.
     """
 
     def __init__(self, number: int, tenant: str, prompt: Prompt, *, now: float, trimmed: int = 0) -> None:
@@ -85,6 +87,10 @@ class Turn:
         self.timer: asyncio.TimerHandle | None = None
         self.characters = 0
         self.started_at = 0.0
+        self.heard = 0.0
+        self.has_signs = False
+        self.is_lost = False
+        self.forgets: list[Origin] = []
         self._queued_at = now
         self._trimmed = trimmed
         self._first_at = 0.0
@@ -101,15 +107,17 @@ class Turn:
     def begin(self, now: float) -> None:
         """Note that the engine has it."""
         self.phase = "running"
-        self.started_at = now
+        self.started_at = self.heard = now
         self.mailbox.put(Started(_ms(now - self._queued_at)))
 
-    def progress(self, total: int) -> None:
+    def progress(self, total: int, now: float) -> None:
         """Note the size of the prompt in tokens."""
+        self._hear(now)
         self._prompt_tokens = total
 
     def text(self, text: str, now: float) -> None:
         """Pass on text, unless the turn has been ended: what was stopped says nothing more."""
+        self._hear(now)
         self.characters += len(text)
         if self.phase == "over" or self.verdict is not None:
             return
@@ -139,6 +147,10 @@ class Turn:
         if self.timer is not None:
             self.timer.cancel()
         self.timer = timer
+
+    def _hear(self, now: float) -> None:
+        self.heard = now
+        self.has_signs = True
 
     def _end(self) -> None:
         self.phase = "over"

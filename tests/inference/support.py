@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from inference.config import Standby
 from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Sampling
 from inference.pool import SCRIPTED_MODEL, AdmissionLimits, InferencePool, PoolConfig, Ticket
 
@@ -27,6 +28,8 @@ def scripted(
     wall_time_s: float = 30,
     hang_s: float = 10,
     model: ModelInfo = SCRIPTED_MODEL,
+    standby: Standby = "off",
+    recycle_turns: int = 0,
 ) -> PoolConfig:
     return PoolConfig(
         model_path=None,
@@ -38,6 +41,8 @@ def scripted(
         max_new_tokens=max_new_tokens,
         wall_time_s=wall_time_s,
         hang_s=hang_s,
+        standby=standby,
+        recycle_turns=recycle_turns,
     )
 
 
@@ -107,6 +112,22 @@ def worker_of(pool: InferencePool) -> int:
     pid = pool.worker_pid
     assert pid is not None
     return pid
+
+
+def workers_of(pool: InferencePool) -> list[int]:
+    """Return the process ids of all workers of a pool, the active one first."""
+    worker = pool._scheduler.worker
+    children = sorted(worker.children, key=lambda child: child is not worker.active)
+    return [child.pid for child in children if child.pid is not None]
+
+
+async def wait_for_spare(pool: InferencePool) -> int:
+    """Return the process id of the worker that stands by, once it is loaded."""
+    worker = pool._scheduler.worker
+    await until(lambda: worker.spare is not None and worker.spare.phase == "ready")
+    assert worker.spare is not None
+    assert worker.spare.pid is not None
+    return worker.spare.pid
 
 
 async def speak_for(pid: int, line: bytes) -> None:
