@@ -11,3 +11,14 @@ class SessionEnded(PortalError):
     code = "session_ended"
     http_status = 401
     message = _("You have been signed out. Please sign in again.")
+
+
+class SignInRefused(PortalError):
+    """Name or password is wrong, or the account is locked or disabled: all look the same."""
+
+    code = "sign_in_refused"
+    http_status = 401
+    message = _("Organisation, user name or password is not right.")
+
+    def __str__(self) -> str:
+        return self.message

@@ -15,6 +15,10 @@ CONSOLE_VIEW = "console.view"
 POLICY_VIEW = "policy.view"
 AUDIT_READ = "audit.read"
 INSTALLATION_VIEW = "installation.view"
+MODEL_VIEW = "model.view"
+MODEL_MANAGE = "model.manage"
+MODEL_APPROVE = "model.approve"
+MODEL_CHOOSE = "model.choose"
 
 
 class Role(models.TextChoices):
@@ -29,10 +33,10 @@ class Role(models.TextChoices):
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.MEMBER: frozenset({CHAT_USE}),
-    Role.ADMIN: frozenset({CONSOLE_VIEW}),
-    Role.OFFICER: frozenset({POLICY_VIEW}),
+    Role.ADMIN: frozenset({CONSOLE_VIEW, MODEL_VIEW, MODEL_CHOOSE}),
+    Role.OFFICER: frozenset({POLICY_VIEW, MODEL_VIEW, MODEL_APPROVE}),
     Role.AUDITOR: frozenset({AUDIT_READ}),
-    Role.OPERATOR: frozenset({INSTALLATION_VIEW}),
+    Role.OPERATOR: frozenset({INSTALLATION_VIEW, MODEL_VIEW, MODEL_MANAGE, MODEL_APPROVE}),
 }
 
 LANDING_PAGES: dict[str, str] = {

@@ -39,6 +39,9 @@ class PortalSettings:
     language: str
     timezone: str
     model_path: Path | None
+    model_signatures: Literal["required", "optional"]
+    model_keys: Path | None
+    model_scan_hours: int
     engine: Literal["llamacpp", "scripted"]
     scripted_ms: int
     sandbox: Literal["best-effort"]
@@ -120,6 +123,9 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         language=env.choice("PORTAL_LANGUAGE", choices=("zh-hans", "en"), default="zh-hans"),
         timezone=env.text("PORTAL_TIME_ZONE", default="Asia/Shanghai"),
         model_path=Path(model).expanduser().resolve() if model else None,
+        model_signatures=_model_signatures(env, mode=mode),
+        model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
+        model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
         engine=cast(Literal["llamacpp", "scripted"], engine),
         sandbox=_sandbox(env),
         scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
@@ -147,6 +153,17 @@ def _environment(root: Path) -> Environment:
     plain = Environment()
     data_dir = plain.path("PORTAL_DATA_DIR", default=root / "var")
     return Environment(file=plain.path("PORTAL_SETTINGS_FILE", default=data_dir / "portal.env"))
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _model_signatures(env: Environment, *, mode: Mode) -> Literal["required", "optional"]:
+    """Return whether somebody must vouch for a model file; in production yes, unless the operator says otherwise."""
+    default = "required" if mode == "production" else "optional"
+    value = env.choice("PORTAL_MODEL_SIGNATURES", choices=("required", "optional"), default=default)
+    return cast(Literal["required", "optional"], value)
 
 
 def _sandbox(env: Environment) -> Literal["best-effort"]:

@@ -1,3 +1,5 @@
 """The composition root: settings, addresses, the server and the commands that set it up."""
 
-__version__ = "0.1.0"
+from common.version import VERSION
+
+__version__ = VERSION

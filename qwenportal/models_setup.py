@@ -10,12 +10,13 @@ from django.conf import settings
 from registry import services
 from registry.catalogue import DEFAULT_QWEN, KNOWN_MODELS
 from registry.errors import ModelError
-from registry.models import ModelArtifact
+from registry.models import ModelArtifact, Status
 
 QUESTION = (
     "No model yet. Fetch Qwen2.5-0.5B-Instruct (491 MB, Apache-2.0) from Hugging Face or ModelScope? "
     "Otherwise the portal takes a small English starter model. [y/N] "
 )
+WAIVER = "embedded quickstart"
 
 
 def choose_model(wanted: str) -> ModelArtifact:
@@ -23,10 +24,16 @@ def choose_model(wanted: str) -> ModelArtifact:
 
     In this order: PORTAL_MODEL; what was asked for by name; the active one; the newest in the store, the starter model
     last; the real model if the person at the terminal agrees; the starter model. Nothing is fetched from a hub unasked.
+    Nobody approves a model here: a waiver is recorded in the approval's place, and shown.
     Raises ModelError, also where the active model's file is gone: another one never takes its place in silence.
     """
     artifact = _chosen(wanted)
-    services.activate(artifact)
+    if artifact.status in {Status.RETIRED, Status.REJECTED}:
+        raise ModelError(f"{artifact} was {artifact.status}; name another one")
+    if not services.is_approved_for(artifact, tenant_id=None):
+        services.waive(artifact, reason=WAIVER)
+    if artifact != services.active_artifact():
+        services.activate(artifact, by=None)
     return artifact
 
 
@@ -46,7 +53,9 @@ def _chosen(wanted: str) -> ModelArtifact:
 
 
 def _active() -> ModelArtifact | None:
-    active = services.active_artifact()
+    active: ModelArtifact | None = (
+        ModelArtifact.objects.filter(status=Status.ACTIVE).order_by("-activated_at").first()
+    )
     if active is not None and not active.path.exists():
         raise ModelError(
             f"the file of the active model, {active}, is missing: {active.path}. Put it back, import it again with"
@@ -56,7 +65,8 @@ def _active() -> ModelArtifact | None:
 
 
 def _newest_stored() -> ModelArtifact | None:
-    newest_first = ModelArtifact.objects.order_by("is_starter", "-imported_at")
+    usable = ModelArtifact.objects.exclude(status__in=(Status.RETIRED, Status.REJECTED))
+    newest_first = usable.order_by("is_starter", "-imported_at")
     return next((artifact for artifact in newest_first if artifact.path.exists()), None)
 
 
@@ -68,7 +78,7 @@ def _by_name(wanted: str) -> ModelArtifact:
 
 
 def _stored(**wanted: object) -> ModelArtifact | None:
-    found = ModelArtifact.objects.filter(**wanted).first()
+    found: ModelArtifact | None = ModelArtifact.objects.filter(**wanted).first()
     return found if found and found.path.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""Let Django's test runner empty the tables after a transactional test, which the audit log's guards forbid."""
+"""Let Django's test runner empty the tables after a transactional test, which the guards forbid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection
 from django.test import TransactionTestCase
 
-from audit.guards import create_guards, drop_guards
+from audit import guards as audit_guards
+from registry import guards as registry_guards
 
 _flush: Any = vars(TransactionTestCase)["_fixture_teardown"]
 
@@ -16,10 +17,12 @@ def lift_guards_while_flushing() -> None:
     """Take the guards away for the flush and put them back. Only tests can do this; safe to call twice."""
 
     def flush(self: TransactionTestCase) -> None:
-        drop_guards(connection)
+        for guards in (audit_guards, registry_guards):
+            guards.drop_guards(connection)
         try:
             _flush(self)
         finally:
-            create_guards(connection)
+            for guards in (audit_guards, registry_guards):
+                guards.create_guards(connection)
 
     setattr(TransactionTestCase, "_fixture_teardown", flush)  # noqa: B010 - private, so untyped

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import stat
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from pytest_django import Settings
 
+from audit.models import AuditEvent
 from qwenportal import models_setup
 from qwenportal.models_setup import choose_model
 from registry import fetching, services
+from registry.catalogue import STARTER
 from registry.errors import ModelError
 from registry.models import ModelArtifact
-from registry.services import activate, active_artifact, import_file, import_starter
+from registry.services import active_artifact, hash_file, import_file, import_starter, retire, waive
 from tests.registry.support import model_bytes
 
 
@@ -31,10 +34,16 @@ def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 def stored(tmp_path: Path, name: str, *, is_starter: bool = False) -> ModelArtifact:
     file = tmp_path / f"{name}.gguf"
     file.write_bytes(model_bytes(name.encode()))
-    artifact = import_file(file, source=name)
-    artifact.is_starter = is_starter
-    artifact.save()
-    return artifact
+    if is_starter:
+        digest = hash_file(file)
+        with mock.patch("registry.importing.STARTER", dataclasses.replace(STARTER, sha256=digest)):
+            return import_file(file, source=name)
+    return import_file(file, source=name)
+
+
+def activate(artifact: ModelArtifact) -> None:
+    waive(artifact, reason="a test")
+    services.activate(artifact, by=None)
 
 
 def test_the_active_model_stays_though_newer_ones_are_stored(store: Path, tmp_path: Path) -> None:
@@ -63,10 +72,9 @@ def test_a_model_that_was_imported_and_never_activated_is_taken(store: Path, tmp
     newest = stored(tmp_path, "new")
     starter = stored(tmp_path, "starter", is_starter=True)
     assert choose_model("") == newest
-    newest.path.unlink()
-    ModelArtifact.objects.update(activated_at=None)
+    retire(newest, by=None, reason="a test")
     assert choose_model("").source == "old"
-    ModelArtifact.objects.exclude(pk=starter.pk).delete()
+    retire(ModelArtifact.objects.get(source="old"), by=None, reason="a test")
     assert choose_model("") == starter
 
 
@@ -78,6 +86,28 @@ def test_a_named_file_comes_before_the_active_model(store: Path, tmp_path: Path,
     assert choose_model("").source == "wanted.gguf"
     settings.PORTAL = dataclasses.replace(settings.PORTAL, model_path=tmp_path / "absent.gguf")
     with pytest.raises(ModelError):
+        choose_model("")
+
+
+def test_the_embedded_default_records_a_waiver_and_only_one(store: Path, tmp_path: Path) -> None:
+    artifact = stored(tmp_path, "first")
+    for _start in range(2):
+        assert choose_model("") == artifact
+    artifact.refresh_from_db()
+    assert artifact.status == "active"
+    waiver = artifact.approvals.get()
+    assert (waiver.decision, waiver.reason, waiver.account_id) == ("waive", "embedded quickstart", None)
+    actions = list(AuditEvent.objects.order_by("seq").values_list("action", flat=True))
+    assert actions == ["model.import", "model.waive", "model.activate"]
+
+
+def test_a_model_that_was_retired_is_not_brought_back_by_naming_it(
+    store: Path, tmp_path: Path, settings: Settings
+) -> None:
+    artifact = stored(tmp_path, "first")
+    retire(artifact, by=None, reason="a test")
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, model_path=tmp_path / "first.gguf")
+    with pytest.raises(ModelError, match="retired"):
         choose_model("")
 
 

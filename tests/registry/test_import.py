@@ -15,7 +15,7 @@ from registry import catalogue
 from registry.catalogue import KnownModel
 from registry.errors import ModelError
 from registry.models import ModelArtifact
-from registry.services import activate, active_artifact, import_file, verify_artifact
+from registry.services import import_file, verify_artifact
 from tests.registry.support import model_bytes
 
 Output = pytest.CaptureFixture[str]
@@ -75,11 +75,16 @@ def test_importing_again_mends_a_file_that_was_changed(store: Path, model_file: 
 def test_a_file_that_was_changed_or_is_gone_is_not_used(store: Path, model_file: Path) -> None:
     artifact = import_file(model_file, source="a disk")
     tamper(artifact)
-    with pytest.raises(ModelError, match="changed"):
-        verify_artifact(artifact)
+    for _look in range(2):
+        with pytest.raises(ModelError, match="changed"):
+            verify_artifact(artifact)
+    assert artifact.file_state == "mismatch"
     artifact.path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
         verify_artifact(artifact)
+    assert artifact.file_state == "missing"
+    events = AuditEvent.objects.filter(action="model.mismatch", outcome="failed")
+    assert [event.object_id for event in events] == [artifact.sha256[:12]] * 2
 
 
 def test_the_wrong_digest_for_a_known_model_is_refused_and_nothing_is_kept(
@@ -108,7 +113,7 @@ def test_a_disk_that_fails_is_a_model_error_and_leaves_no_draft(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("registry.services.os.fsync", full)
+    monkeypatch.setattr("registry.importing.os.fsync", full)
     with pytest.raises(ModelError, match="No space left"):
         import_file(model_file, source="a disk")
     assert list(store.iterdir()) == []
@@ -122,30 +127,15 @@ def test_a_known_file_gets_its_published_name_and_licence(
     assert (artifact.name, artifact.licence) == ("Heron-Instruct", "Heron-1.0")
 
 
-def test_the_model_that_was_activated_last_is_active(store: Path, model_file: Path, tmp_path: Path) -> None:
-    assert active_artifact() is None
-    other_file = tmp_path / "other.gguf"
-    other_file.write_bytes(model_bytes(b"others"))
-    first, second = import_file(model_file, source="1"), import_file(other_file, source="2")
-    for artifact in (first, second, second, first):
-        activate(artifact)
-        assert active_artifact() == artifact
-    events = AuditEvent.objects.filter(action="model.activate").order_by("seq")
-    assert [event.object_id for event in events] == [row.sha256[:12] for row in (first, second, first)]
-
-
 # --- the command ----------------------------------------------------------------------------------------------------
-def test_the_command_imports_lists_activates_and_verifies(
-    store: Path, model_file: Path, capsys: Output
-) -> None:
+def test_the_command_imports_lists_shows_and_verifies(store: Path, model_file: Path, capsys: Output) -> None:
     call_command("model", "import", str(model_file))
     digest = ModelArtifact.objects.get().sha256
     assert digest in capsys.readouterr().out
     call_command("model", "list")
-    assert capsys.readouterr().out.startswith(f"  {digest[:12]}")
-    call_command("model", "activate", digest[:8])
-    call_command("model", "list")
-    assert capsys.readouterr().out.startswith(f"* {digest[:12]}")
+    assert capsys.readouterr().out.startswith(f"  r1   {digest[:12]}")
+    call_command("model", "show", "r1")
+    assert digest in capsys.readouterr().out
     call_command("model", "verify")
     assert "unchanged" in capsys.readouterr().out
 
@@ -162,16 +152,8 @@ def test_the_command_verifies_every_file_and_fails_for_one(
     assert f"{good.sha256[:12]}  Heron: unchanged" in capsys.readouterr().out
 
 
-def test_the_command_activates_nothing_that_was_changed(store: Path, model_file: Path) -> None:
-    artifact = import_file(model_file, source="1")
-    tamper(artifact)
-    with pytest.raises(CommandError, match="changed"):
-        call_command("model", "activate", artifact.sha256[:12])
-    assert active_artifact() is None
-
-
-@pytest.mark.parametrize("digest", ["", "ffff", "zz"])
-def test_the_command_activates_only_what_is_named_clearly(
+@pytest.mark.parametrize("digest", ["", "ffff", "zz", "r3"])
+def test_the_command_takes_only_what_is_named_clearly(
     digest: str, store: Path, model_file: Path, tmp_path: Path
 ) -> None:
     other_file = tmp_path / "other.gguf"
@@ -179,7 +161,7 @@ def test_the_command_activates_only_what_is_named_clearly(
     import_file(model_file, source="1")
     import_file(other_file, source="2")
     with pytest.raises(CommandError, match="Exactly one"):
-        call_command("model", "activate", digest)
+        call_command("model", "show", digest)
 
 
 def test_the_command_says_in_one_line_why_it_cannot_import(store: Path, tmp_path: Path) -> None:

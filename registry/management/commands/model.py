@@ -1,57 +1,95 @@
-"""Import, list, verify and activate models."""
+"""Import models and lead them through their life."""
 
 from __future__ import annotations
 
+import getpass
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
+from accounts.models import User
+from accounts.terminal import authenticate_person
+from common.errors import PortalError
 from registry import services
 from registry.catalogue import KNOWN_MODELS
 from registry.errors import ModelError
-from registry.models import ModelArtifact
+from registry.models import ModelArtifact, Status
+
+ANONYMOUS = frozenset({"import", "list", "show", "verify"})
+WITH_REASON = {
+    "submit": "ask for approval",
+    "approve": "approve as the second person",
+    "reject": "reject as the second person",
+    "retire": "end its use for good",
+}
 
 
 class Command(BaseCommand):
-    """`manage.py model import|list|verify|activate`."""
+    """`manage.py model import|list|show|verify|submit|approve|reject|activate|rollback|retire`."""
 
-    help = "Import, list, verify and activate models"
+    help = "Import models and lead them through their life"
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
-        importing = commands.add_parser("import", help="take a model into the portal's store")
+        importing = _add(commands, "import", "take a model into the portal's store")
         importing.add_argument("model", help="a GGUF file, `starter`, or one of: " + ", ".join(KNOWN_MODELS))
-        commands.add_parser("list", help="show what has been imported")
-        commands.add_parser("verify", help="compare every stored file with its digest")
-        activating = commands.add_parser("activate", help="choose the model of the next start")
-        activating.add_argument("digest", help="the beginning of its SHA-256")
+        _add(commands, "list", "show what has been imported")
+        showing = _add(commands, "show", "show one model and what happened to it")
+        showing.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
+        _add(commands, "verify", "compare every stored file with its digest")
+        for word, text in WITH_REASON.items():
+            acting = _add(commands, word, text)
+            acting.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
+            acting.add_argument("--reason", default="", help="why, in writing")
+        activating = _add(commands, "activate", "put an approved model into use")
+        activating.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
+        activating.add_argument("--beside", action="store_true", help="beside the models in use")
+        rolling = _add(commands, "rollback", "go back to the model that was in use before")
+        rolling.add_argument("--reason", default="", help="why, in writing")
 
+    @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
+        what = str(options["what"])
         try:
-            getattr(self, f"_{options['what']}")(options)
-        except ModelError as error:
-            raise CommandError(str(error)) from error
+            by = _person(str(options["person"]), what=what)
+            act: Callable[[dict[str, Any], User | None], None] = getattr(self, f"_{what}")
+            act(options, by)
+        except PortalError as error:
+            raise CommandError(_line_of(error)) from error
 
-    def _import(self, options: dict[str, Any]) -> None:
+    def _import(self, options: dict[str, Any], by: User | None) -> None:
         wanted = str(options["model"])
         if wanted == "starter":
-            artifact = services.import_starter()
+            artifact = services.import_starter(by=by)
         elif wanted in KNOWN_MODELS:
-            artifact = services.import_known(wanted)
+            artifact = services.import_known(wanted, by=by)
         else:
-            artifact = services.import_file(Path(wanted), source=Path(wanted).name[:120])
-        self.stdout.write(f"{artifact.name} ({artifact.quantisation}), SHA-256 {artifact.sha256}")
+            artifact = services.import_file(Path(wanted), source=Path(wanted).name[:120], by=by)
+        self.stdout.write(
+            f"{artifact.label} {artifact.name} ({artifact.quantisation}), SHA-256 {artifact.sha256}"
+        )
 
-    def _list(self, _options: dict[str, Any]) -> None:
+    def _list(self, _options: dict[str, Any], _by: User | None) -> None:
         active = services.active_artifact()
-        for artifact in ModelArtifact.objects.all():
-            mark = "*" if artifact == active else " "
+        for row in ModelArtifact.objects.all():
+            mark = "*" if row == active else "+" if row.status == Status.ACTIVE else " "
             self.stdout.write(
-                f"{mark} {artifact.sha256[:12]}  {artifact.name}  {artifact.quantisation}  {artifact.licence}"
+                f"{mark} {row.label:<4} {row.sha256[:12]}  {row.status:<9}  {row.name}  {row.quantisation}"
+                f"  {row.licence}"
             )
 
-    def _verify(self, _options: dict[str, Any]) -> None:
+    def _show(self, options: dict[str, Any], _by: User | None) -> None:
+        row = _find(str(options["digest"]))
+        for name in SHOWN:
+            self.stdout.write(f"{name.replace('_', ' '):<18}{getattr(row, name)}")
+        for event in reversed(services.timeline(artifact=row)):
+            self.stdout.write(f"{event.at:%Y-%m-%d %H:%M}  {event.kind:<9} {event.reason}".rstrip())
+
+    def _verify(self, _options: dict[str, Any], _by: User | None) -> None:
         faults = []
         for artifact in ModelArtifact.objects.all():
             try:
@@ -63,9 +101,72 @@ class Command(BaseCommand):
         if faults:
             raise CommandError("\n".join(faults))
 
-    def _activate(self, options: dict[str, Any]) -> None:
-        found = list(ModelArtifact.objects.filter(sha256__startswith=options["digest"])[:2])
-        if len(found) != 1:
-            raise CommandError("Exactly one imported model must begin with this digest; see `model list`.")
-        services.verify_artifact(found[0])
-        services.activate(found[0])
+    def _submit(self, options: dict[str, Any], by: User) -> None:
+        services.submit(self._artifact(options), by=by, reason=str(options["reason"]))
+
+    def _approve(self, options: dict[str, Any], by: User) -> None:
+        services.approve(self._artifact(options), by=by, reason=str(options["reason"]))
+
+    def _reject(self, options: dict[str, Any], by: User) -> None:
+        services.reject(self._artifact(options), by=by, reason=str(options["reason"]))
+
+    def _retire(self, options: dict[str, Any], by: User) -> None:
+        services.retire(self._artifact(options), by=by, reason=str(options["reason"]))
+
+    def _activate(self, options: dict[str, Any], by: User) -> None:
+        how = services.Activation.BESIDE if options["beside"] else services.Activation.REPLACE
+        services.activate(self._artifact(options), by=by, activation=how)
+
+    def _rollback(self, options: dict[str, Any], by: User) -> None:
+        row = services.rollback(by=by, reason=str(options["reason"]))
+        self.stdout.write(f"{row.label} {row.name} is in use again")
+
+    def _artifact(self, options: dict[str, Any]) -> ModelArtifact:
+        return _find(str(options["digest"]))
+
+
+SHOWN = (
+    "label", "status", "name", "sha256", "size_bytes", "file_name", "format", "architecture", "parameter_count",
+    "quantisation", "context_tokens", "licence", "source", "file_state", "signature_state", "signature_key",
+    "imported_at", "portal_version",
+)  # fmt: skip
+
+
+def _add(commands: Any, word: str, text: str) -> Any:
+    parser = commands.add_parser(word, help=text)
+    parser.add_argument(
+        "--as",
+        dest="person",
+        default="",
+        metavar="LOGIN",
+        help="who acts: `login` of an operator, `organisation/login` of an officer;"
+        " the password is asked for, or comes from ACCOUNT_PASSWORD",
+    )
+    return parser
+
+
+def _person(handle: str, *, what: str) -> User | None:
+    """Return who acts; nobody may do a few things where one person has the whole installation to themselves."""
+    if handle:
+        password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
+        return authenticate_person(handle, password=password)
+    if what in {"list", "show", "verify"} or (what in ANONYMOUS and settings.PORTAL.mode == "embedded"):
+        return None
+    raise CommandError(f"`model {what}` needs a person who signs for it: --as LOGIN")
+
+
+def _find(beginning: str) -> ModelArtifact:
+    found: list[ModelArtifact]
+    rows = ModelArtifact.objects.all()
+    if beginning[:1] == "r" and beginning[1:].isdecimal():
+        found = list(rows.filter(revision=int(beginning[1:])))
+    else:
+        found = list(rows.filter(sha256__startswith=beginning)[:2])
+    if len(found) != 1:
+        raise CommandError("Exactly one imported model must begin with this digest; see `model list`.")
+    return found[0]
+
+
+def _line_of(error: PortalError) -> str:
+    text = str(error)
+    return error.message if text == error.code else text

@@ -1,0 +1,482 @@
+"""No model runs that two people did not approve, and nothing about it changes after."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.services import create_account
+from audit.models import AuditEvent
+from common.access import PermissionMissing
+from common.errors import PortalError
+from registry.errors import (
+    AlreadyDecided,
+    ArtifactFixed,
+    ModelError,
+    NotApprovedHere,
+    NothingBefore,
+    PersonNeeded,
+    ReasonNeeded,
+    SecondPersonNeeded,
+    SignatureNeeded,
+    WaiverRefused,
+    WrongStatus,
+)
+from registry.guards import FIXED, STEPS, missing_guards
+from registry.models import TRANSITIONS, ModelApproval, ModelArtifact, ModelEvent, Status
+from registry.services import (
+    Activation,
+    activate,
+    active_artifact,
+    active_artifacts,
+    approve,
+    choose_for_tenant,
+    import_file,
+    mark_evaluated,
+    model_of,
+    models_for,
+    reject,
+    retire,
+    rollback,
+    submit,
+    timeline,
+    verify_artifact,
+    waive,
+)
+from tenants.models import Tenant
+from tests.conftest import PASSWORD, Cast
+from tests.registry.support import model_bytes
+
+Make = Callable[..., ModelArtifact]
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """The cast, a second operator, and an officer of the other organisation."""
+
+    cast: Cast
+    second: User
+    south_officer: User
+
+
+@pytest.fixture
+def people(store: Path, cast: Cast) -> People:
+    def make(login: str, role: str, tenant: Tenant | None) -> User:
+        return create_account(tenant=tenant, login=login, display_name=login, role=role, password=PASSWORD)
+
+    return People(cast, make("hao", "operator", None), make("bo", "officer", tenant_of(cast.outsider)))
+
+
+@pytest.fixture
+def make(people: People, tmp_path: Path) -> Make:
+    """Return a maker of artefacts that have come as far as `status`; an operator approves, or `by`."""
+    count = 0
+
+    def build(status: str = "active", *, by: User | None = None, missed: int = 0) -> ModelArtifact:
+        nonlocal count
+        count += 1
+        file = tmp_path / f"model-{count}.gguf"
+        file.write_bytes(model_bytes(b"%d" % count))
+        artifact = import_file(file, source="a disk", by=people.cast.operator)
+        operator, reason = people.cast.operator, "good enough" if missed else ""
+        steps: dict[str, Callable[[], object]] = {
+            "evaluated": lambda: mark_evaluated(artifact, thresholds_missed=missed, by=operator),
+            "submitted": lambda: submit(artifact, by=operator, reason=reason),
+            "approved": lambda: approve(artifact, by=by or people.second, reason=reason),
+            "active": lambda: activate(artifact, by=operator),
+        }
+        if status == "rejected":
+            for name in ("evaluated", "submitted"):
+                steps[name]()
+            reject(artifact, by=people.second, reason="no")
+        elif status == "retired":
+            retire(artifact, by=operator, reason="old")
+        elif status != "imported":
+            for name, step in steps.items():
+                step()
+                if name == status:
+                    break
+        assert artifact.status == status
+        return artifact
+
+    return build
+
+
+def tenant_of(person: User) -> Tenant:
+    assert person.tenant is not None
+    return person.tenant
+
+
+def production(settings: Settings) -> None:
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, mode="production", model_signatures="required")
+
+
+def state(artifact: ModelArtifact) -> str:
+    artifact.refresh_from_db()
+    return artifact.status
+
+
+# --- the steps ------------------------------------------------------------------------------------------------------
+ACTS: dict[str, tuple[Callable[[ModelArtifact, People], object], dict[str, str]]] = {
+    "evaluate": (
+        lambda model, people: mark_evaluated(model, thresholds_missed=0, by=people.cast.operator),
+        {
+            "imported": "evaluated",
+            "evaluated": "evaluated",
+            "rejected": "evaluated",
+            "submitted": "submitted",
+            "approved": "approved",
+            "active": "active",
+        },
+    ),
+    "submit": (lambda model, people: submit(model, by=people.cast.operator), {"evaluated": "submitted"}),
+    "approve": (
+        lambda model, people: approve(model, by=people.cast.officer),
+        {"submitted": "approved", "approved": "approved", "active": "active"},
+    ),
+    "reject": (
+        lambda model, people: reject(model, by=people.second, reason="no"),
+        {"submitted": "rejected"},
+    ),
+    "waive": (
+        lambda model, _people: waive(model, reason="a test"),
+        {"imported": "approved", "evaluated": "approved", "submitted": "approved"},
+    ),
+    "activate": (
+        lambda model, people: activate(model, by=people.cast.operator),
+        {"approved": "active", "active": "active"},
+    ),
+    "retire": (
+        lambda model, people: retire(model, by=people.cast.operator, reason="old"),
+        dict.fromkeys(("imported", "evaluated", "submitted", "approved", "active", "rejected"), "retired"),
+    ),
+}
+
+
+@pytest.mark.parametrize("status", Status.values)
+def test_each_act_leads_where_it_should_from_each_status_or_is_refused(
+    status: str, make: Make, people: People
+) -> None:
+    for name, (do, leads) in ACTS.items():
+        model = make(status)
+        if status in leads:
+            do(model, people)
+            assert state(model) == leads[status], name
+        else:
+            refused = AuditEvent.objects.filter(action=f"model.{name}", outcome="refused").count()
+            with pytest.raises(WrongStatus):
+                do(model, people)
+            assert state(model) == status, name
+            assert AuditEvent.objects.filter(action=f"model.{name}", outcome="refused").count() == refused + 1
+
+
+def test_the_whole_life_stands_in_the_timeline_and_the_audit_log(make: Make, people: People) -> None:
+    model = make("active", missed=1)
+    retire(model, by=people.second, reason="replaced")
+    rows = list(reversed(timeline(artifact=model)))
+    kinds = ["import", "evaluate", "submit", "approve", "activate", "retire"]
+    assert [row.kind for row in rows] == kinds
+    one, two = people.cast.operator.id, people.second.id
+    assert [row.account_id for row in rows] == [one, one, one, two, one, two]
+    assert [row.reason for row in rows] == ["", "", "good enough", "good enough", "", "replaced"]
+    events = AuditEvent.objects.filter(model_digest=model.sha256, outcome="ok").order_by("seq")
+    assert [event.action for event in events] == [f"model.{kind}" for kind in kinds]
+
+
+def test_the_submitter_cannot_approve_and_cannot_reject(make: Make, people: People) -> None:
+    model = make("submitted")
+    for do in (approve, reject):
+        with pytest.raises(SecondPersonNeeded):
+            do(model, by=people.cast.operator, reason="mine")
+    assert state(model) == "submitted"
+    assert not model.approvals.exists()
+    refused = AuditEvent.objects.filter(outcome="refused", status=403).values_list("action", flat=True)
+    assert set(refused) == {"model.approve", "model.reject"}
+
+
+def test_only_those_with_the_permission_act(make: Make, people: People) -> None:
+    for who in ("member", "admin", "auditor"):
+        with pytest.raises(PermissionMissing):
+            approve(make("submitted"), by=people.cast.everybody()[who])
+    for who in ("member", "admin", "officer", "auditor"):
+        person = people.cast.everybody()[who]
+        with pytest.raises(PermissionMissing):
+            submit(make("evaluated"), by=person)
+        with pytest.raises(PermissionMissing):
+            activate(make("approved"), by=person)
+        with pytest.raises(PermissionMissing):
+            retire(make("active"), by=person, reason="x")
+        with pytest.raises(PermissionMissing):
+            rollback(by=person, reason="x")
+
+
+def test_missed_thresholds_need_a_reason_at_submission_and_at_approval(make: Make, people: People) -> None:
+    model = make("evaluated", missed=2)
+    with pytest.raises(ReasonNeeded):
+        submit(model, by=people.cast.operator, reason="  ")
+    submit(model, by=people.cast.operator, reason="slow but safe")
+    with pytest.raises(ReasonNeeded):
+        approve(model, by=people.second)
+    approve(model, by=people.second, reason="agreed")
+    assert model.approvals.get().reason == "agreed"
+    for do in (reject, retire):
+        with pytest.raises(ReasonNeeded):
+            do(make("submitted"), by=people.second, reason=" ")
+
+
+def test_nobody_approves_twice_for_the_same_side(make: Make, people: People) -> None:
+    model = make("approved")
+    with pytest.raises(AlreadyDecided):
+        approve(model, by=people.second)
+
+
+# --- whose approval counts where ------------------------------------------------------------------------------------
+def test_an_officers_approval_counts_for_the_own_organisation_only(make: Make, people: People) -> None:
+    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
+    model = make("active", by=people.cast.officer)
+    assert (models_for(north.id), models_for(south.id)) == ([model], [])
+    assert (model_of(north.id), model_of(south.id)) == (model, None)
+    assert active_artifacts() == [model]
+    approve(model, by=people.south_officer)
+    assert model_of(south.id) == model
+
+
+def test_an_operators_approval_counts_everywhere_but_where_the_officer_rejects(
+    make: Make, people: People
+) -> None:
+    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
+    model = make("active")
+    assert model_of(north.id) == model_of(south.id) == model
+    reject(model, by=people.south_officer, reason="not here")
+    assert (model_of(north.id), model_of(south.id)) == (model, None)
+    assert state(model) == "active"
+    approve(model, by=people.south_officer, reason="after all")
+    assert model_of(south.id) == model
+
+
+def test_what_only_an_organisation_approved_takes_nothing_from_the_others(make: Make, people: People) -> None:
+    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
+    general = make("active")
+    own = make("active", by=people.cast.officer)
+    assert state(general) == "active"
+    assert (model_of(north.id), model_of(south.id)) == (own, general)
+
+
+def test_the_acts_of_an_officer_stand_in_the_own_organisations_log(make: Make, people: People) -> None:
+    make("approved", by=people.cast.officer)
+    event = AuditEvent.objects.get(action="model.approve")
+    assert event.tenant_id == tenant_of(people.cast.member).id
+
+
+def test_another_organisations_decisions_are_not_in_the_timeline(make: Make, people: People) -> None:
+    model = make("active")
+    reject(model, by=people.south_officer, reason="not here")
+    north, south = tenant_of(people.cast.member).id, tenant_of(people.cast.outsider).id
+    assert "reject" not in [row.kind for row in timeline(tenant_id=north)]
+    assert timeline(tenant_id=south)[0].reason == "not here"
+    assert timeline(limit=1)[0].tenant_id == south
+
+
+# --- several models -------------------------------------------------------------------------------------------------
+def test_an_organisation_uses_what_it_chose_while_it_may(make: Make, people: People) -> None:
+    north = tenant_of(people.cast.member)
+    first, second = make("active"), make("approved")
+    activate(second, by=people.cast.operator, activation=Activation.BESIDE)
+    assert models_for(north.id) == [second, first]
+    assert model_of(north.id) == second
+    choose_for_tenant(north, first, by=people.cast.admin)
+    assert model_of(north.id) == first
+    assert model_of(tenant_of(people.cast.outsider).id) == second
+    choose_for_tenant(north, None, by=people.cast.admin)
+    assert model_of(north.id) == second
+    choose_for_tenant(north, first, by=people.cast.admin)
+    retire(first, by=people.cast.operator, reason="old")
+    assert model_of(north.id) == second
+
+
+def test_only_the_own_admin_chooses_and_only_what_is_approved(make: Make, people: People) -> None:
+    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
+    model = make("active")
+    for person in (people.cast.officer, people.cast.operator, people.cast.member):
+        with pytest.raises(PermissionMissing):
+            choose_for_tenant(north, model, by=person)
+    with pytest.raises(PermissionMissing):
+        choose_for_tenant(south, model, by=people.cast.admin)
+    for status in ("approved", "imported", "retired"):
+        with pytest.raises(NotApprovedHere):
+            choose_for_tenant(north, make(status), by=people.cast.admin)
+
+
+def test_activating_replaces_and_rolling_back_restores(make: Make, people: People) -> None:
+    first, second = make("active"), make("active")
+    assert (state(first), active_artifact()) == ("approved", second)
+    with pytest.raises(ReasonNeeded):
+        rollback(by=people.cast.operator, reason="")
+    assert rollback(by=people.cast.operator, reason="too slow") == first
+    assert (state(second), active_artifacts()) == ("approved", [first])
+    row = timeline(limit=1)[0]
+    assert (row.kind, row.artifact, row.other, row.reason) == ("rollback", first, second, "too slow")
+    with pytest.raises(NothingBefore):
+        rollback(by=people.cast.operator, reason="further")
+
+
+def test_a_retired_model_is_not_rolled_back_to(make: Make, people: People) -> None:
+    first, second, third = make("active"), make("active"), make("active")
+    retire(second, by=people.cast.operator, reason="bad")
+    assert rollback(by=people.cast.operator, reason="slow") == first
+    assert state(third) == "approved"
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+def damage(artifact: ModelArtifact) -> None:
+    artifact.path.chmod(0o644)
+    with artifact.path.open("r+b") as file:
+        file.seek(-3, os.SEEK_END)
+        file.write(b"X")
+
+
+def test_a_changed_file_is_not_activated_and_stops_what_is_in_use(make: Make, people: People) -> None:
+    approved, active = make("approved"), make("active")
+    for model in (approved, active):
+        damage(model)
+    with pytest.raises(ModelError, match="changed"):
+        activate(approved, by=people.cast.operator)
+    assert state(approved) == "approved"
+    assert active_artifacts() == [active]
+    with pytest.raises(ModelError, match="changed"):
+        verify_artifact(active)
+    assert active_artifacts() == []
+    assert model_of(tenant_of(people.cast.member).id) is None
+    assert timeline(limit=1)[0].kind == "mismatch"
+
+
+def test_nothing_about_an_artefact_changes(make: Make) -> None:
+    model = make("approved")
+    for change in ({"name": "other"}, {"sha256": "0" * 64}, {"signature_key": "x"}):
+        with pytest.raises(ArtifactFixed):
+            ModelArtifact.objects.filter(pk=model.pk).update(**change)
+    for save in (model.save, lambda: model.save(update_fields=["name"]), model.delete):
+        with pytest.raises(ArtifactFixed):
+            save()
+    with pytest.raises(ArtifactFixed):
+        ModelArtifact.objects.all().delete()
+    with pytest.raises(ArtifactFixed):
+        ModelApproval.objects.update(decision="reject")
+    with pytest.raises(ArtifactFixed):
+        ModelEvent.objects.all().delete()
+
+
+# --- the database itself --------------------------------------------------------------------------------------------
+def is_allowed(statement: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+            assert cursor.rowcount != 0, statement
+    except DatabaseError:
+        return False
+    return True
+
+
+def test_the_guards_know_the_steps_and_the_fields_of_the_program() -> None:
+    assert {f"{one}>{other}" for one, others in TRANSITIONS.items() for other in others} == set(STEPS)
+    fields = {field.column for field in ModelArtifact._meta.concrete_fields}
+    assert set(FIXED) == fields - ModelArtifact.CHANGING
+
+
+def test_the_database_refuses_what_the_program_refuses(make: Make, people: People) -> None:
+    assert missing_guards(connection) == []
+    model = make("submitted")
+    make("active")
+    table = "UPDATE registry_modelartifact SET"
+    assert is_allowed(f"{table} checked_at = checked_at")
+    for statement in (
+        f"{table} sha256 = 'x'",
+        f"{table} chat_template = 'x'",
+        f"{table} imported_by = NULL",
+        f"{table} status = 'active' WHERE status = 'submitted'",
+        f"{table} status = 'approved' WHERE status = 'submitted'",
+        f"{table} status = 'submitted' WHERE status = 'active'",
+        f"{table} status = 'imported'",
+        "DELETE FROM registry_modelartifact WHERE status = 'submitted'",
+        "UPDATE registry_modelapproval SET decision = 'reject'",
+        "DELETE FROM registry_modelapproval",
+        "UPDATE registry_modelevent SET reason = 'x'",
+        "DELETE FROM registry_modelevent",
+    ):
+        assert not is_allowed(statement), statement
+    with pytest.raises(DatabaseError, match="submitter"), transaction.atomic():
+        ModelApproval(artifact=model, account_id=people.cast.operator.id, decision="approve").save()
+
+
+# --- production -----------------------------------------------------------------------------------------------------
+def test_a_waiver_is_impossible_in_production_and_counts_for_nothing_there(
+    make: Make, people: People, settings: Settings
+) -> None:
+    waived, fresh = make("imported"), make("imported")
+    waive(waived, reason="embedded quickstart")
+    activate(waived, by=None)
+    assert active_artifacts() == [waived]
+    production(settings)
+    with pytest.raises(WaiverRefused):
+        waive(fresh, reason="please")
+    assert active_artifacts() == models_for(tenant_of(people.cast.member).id) == []
+    with pytest.raises(WaiverRefused):
+        activate(waived, by=people.cast.operator)
+
+
+def test_what_was_waived_can_be_approved_in_due_form(make: Make, people: People) -> None:
+    model = make("imported")
+    waive(model, reason="embedded quickstart")
+    activate(model, by=None)
+    with pytest.raises(WrongStatus):
+        submit(model, by=people.cast.operator)
+    mark_evaluated(model, thresholds_missed=1, by=people.cast.operator)
+    assert (model.status, model.thresholds_missed) == ("active", 1)
+    submit(model, by=people.cast.operator, reason="slow")
+    assert active_artifacts() == []
+    approve(model, by=people.second, reason="agreed")
+    activate(model, by=people.cast.operator)
+    assert active_artifacts() == [model]
+    with pytest.raises(WrongStatus):
+        submit(model, by=people.cast.operator, reason="again")
+
+
+def test_in_production_every_act_has_a_person(
+    make: Make, people: People, settings: Settings, model_file: Path
+) -> None:
+    model = make("approved")
+    production(settings)
+    for do in (
+        lambda: import_file(model_file, source="x"),
+        lambda: activate(model, by=None),
+        lambda: retire(model, by=None, reason="x"),
+        lambda: rollback(by=None, reason="x"),
+    ):
+        with pytest.raises(PersonNeeded):
+            do()
+
+
+def test_in_production_nothing_is_submitted_that_nobody_vouches_for(
+    make: Make, people: People, settings: Settings
+) -> None:
+    model = make("evaluated")
+    production(settings)
+    with pytest.raises(SignatureNeeded):
+        submit(model, by=people.cast.operator)
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, model_signatures="optional")
+    submit(model, by=people.cast.operator)
+
+
+def test_every_refusal_has_a_code_and_a_text() -> None:
+    for error in (SecondPersonNeeded, WrongStatus, ReasonNeeded, SignatureNeeded, WaiverRefused):
+        assert issubclass(error, PortalError)
+        assert error.code != PortalError.code
+        assert 400 <= error.http_status < 500
+        assert str(error()) == error.message
