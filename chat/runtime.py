@@ -138,6 +138,7 @@ class Runtime:
             context_tokens=min(self.artifact.context_tokens, settings.PORTAL.context_tokens),
             parameters=self.artifact.quantisation,
             is_starter=self.artifact.is_starter,
+            architecture=self.artifact.architecture,
         )
 
     def _pool_config(self) -> PoolConfig:
@@ -146,7 +147,7 @@ class Runtime:
             model_path=self.artifact.path if self.artifact else None,
             model=self.model,
             engine=portal.engine,
-            slots=portal.slots,
+            slots=1 if portal.engine == "ctransformers" else portal.slots,
             threads=portal.threads,
             memory_bytes=portal.worker_memory_mib << 20,
             max_new_tokens=portal.max_new_tokens,

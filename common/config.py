@@ -42,7 +42,7 @@ class PortalSettings:
     model_signatures: Literal["required", "optional"]
     model_keys: Path | None
     model_scan_hours: int
-    engine: Literal["llamacpp", "scripted"]
+    engine: Literal["llamacpp", "ctransformers", "scripted"]
     scripted_ms: int
     sandbox: Literal["best-effort"]
     slots: int
@@ -109,7 +109,9 @@ def _load(root: Path, env: Environment) -> PortalSettings:
     port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
     model = env.text("PORTAL_MODEL")
     policy = env.text("PORTAL_POLICY_FILE")
-    engine = env.choice("PORTAL_ENGINE", choices=("llamacpp", "scripted"), default="llamacpp")
+    engine = env.choice(
+        "PORTAL_ENGINE", choices=("llamacpp", "ctransformers", "scripted"), default="llamacpp"
+    )
     return PortalSettings(
         mode=mode,
         data_dir=data_dir,
@@ -126,7 +128,7 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         model_signatures=_model_signatures(env, mode=mode),
         model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
         model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
-        engine=cast(Literal["llamacpp", "scripted"], engine),
+        engine=cast(Literal["llamacpp", "ctransformers", "scripted"], engine),
         sandbox=_sandbox(env),
         scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
         slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),

@@ -53,6 +53,8 @@ class PoolConfig:
             raise ValueError("the scripted engine must be named as such in ModelInfo.name")
         if self.engine != "scripted" and self.model_path is None:
             raise ValueError("an engine needs a model file")
+        if self.engine == "ctransformers" and self.slots != 1:
+            raise ValueError("the ctransformers engine has one slot")
         if self.slots < 1 or self.max_new_tokens < 1 or self.model.context_tokens < 2:
             raise ValueError("slots, max_new_tokens or context_tokens is out of range")
         if self.recycle_hour is not None and not 0 <= self.recycle_hour <= 23:
@@ -72,4 +74,5 @@ class PoolConfig:
             niceness=self.niceness,
             sandbox=self.sandbox,
             prefix_cache_bytes=self.prefix_cache_bytes,
+            architecture=self.model.architecture,
         )

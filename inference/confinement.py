@@ -49,6 +49,14 @@ def forbid_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def spare_cores() -> int:
+    """Return all but one of the processor cores that may be used, at least one.
+
+    A core stays free for the web process: with every core busy, decoding slows down to a tenth.
+    """
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
 def limit_memory(address_space: int) -> None:
     """Cap the address space at that many bytes. What goes beyond fails in this process alone."""
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))

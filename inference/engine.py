@@ -159,6 +159,7 @@ class ModelInfo:
     context_tokens: int
     parameters: str = ""
     is_starter: bool = False
+    architecture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class WorkerSpec:
 
     `prefix_cache_bytes` bounds, per tenant, what an engine that can may keep of conversations that lost their slot.
     `niceness` is how far the worker stands back behind other processes: 0 not at all, 19 as far as it goes.
+    `architecture` names what a GGML file does not say of itself.
     """
 
     engine: EngineName
@@ -179,6 +181,7 @@ class WorkerSpec:
     sandbox: Sandbox = "best-effort"
     prefix_cache_bytes: int = 0
     niceness: int = 0
+    architecture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +281,12 @@ class OverlongPrompt(EngineError):
     code = "too_long"
 
 
+class Unsupported(EngineError):
+    """Say that a prompt asks for what this engine cannot do, such as an answer that fits a JSON schema."""
+
+    code = "unsupported"
+
+
 class LoadError(EngineError):
     """Say why a model could not be loaded: one of the keys of `LOAD_ERRORS`."""
 
@@ -292,5 +301,9 @@ LOAD_ERRORS = {
     "model_invalid": "the model file cannot be loaded",
     "out_of_memory": "the model does not fit into the worker's memory limit",
     "model_unsupported": "this engine does not know the model's architecture",
+    "ctransformers_qwen2": "ctransformers is of 2023 and does not know the architecture qwen2; "
+    "PORTAL_ENGINE=llamacpp runs this model",
+    "ctransformers_unsupported": "ctransformers runs GGML files and the llama and falcon GGUF files of 2023, "
+    "not this one; PORTAL_ENGINE=llamacpp runs newer ones",
     "cage_incomplete": "the kernel does not give every layer of the sandbox that PORTAL_SANDBOX=strict demands",
 }

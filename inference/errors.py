@@ -54,6 +54,14 @@ class PromptTooLong(InferenceError):
     message = _("This message is too long for the model.")
 
 
+class RequestUnsupported(InferenceError):
+    """Refuse: the engine in use cannot do what is asked for."""
+
+    code = "unsupported"
+    http_status = 422
+    message = _("The model in use cannot answer in the form that was asked for.")
+
+
 class EngineUnavailable(InferenceError):
     """Refuse: there is no engine, or it cannot be started."""
 

@@ -17,7 +17,14 @@ from inference import breaker
 from inference.child import Child
 from inference.config import PoolConfig
 from inference.engine import FinishReason, Origin, OverlongPrompt, Prompt
-from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong, QueueTimeout
+from inference.errors import (
+    EngineFailed,
+    EngineUnavailable,
+    InferenceError,
+    PromptTooLong,
+    QueueTimeout,
+    RequestUnsupported,
+)
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 from inference.queueing import FairQueue, Pace
 from inference.supervisor import Callbacks, Supervisor
@@ -37,6 +44,12 @@ COUNT_TIMEOUT_S = 10
 # A turn that stands still while others speak is told to end; an engine that does not do so within this time in seconds
 # has lost its slot.
 STUCK_GRACE_S = 2
+# What a person is told when the engine refuses a turn.
+REFUSALS: dict[str, type[InferenceError]] = {
+    "too_long": PromptTooLong,
+    "unsupported": RequestUnsupported,
+    "engine_error": EngineFailed,
+}
 # A worker that says more than any tokenizer can is broken. The longest tokens are runs of spaces.
 MAX_CHARACTERS_PER_TOKEN = 1024
 
@@ -207,7 +220,7 @@ class Scheduler:
                 turn.finish(_now(), outcome)
                 self._free(child, turn)
             case Refused(_, code) if turn:
-                turn.fail(PromptTooLong() if code == "too_long" else EngineFailed())
+                turn.fail(REFUSALS[code]())
                 self._free(child, turn)
             case Counted(number, tokens):
                 # Whoever asked may have gone.

@@ -122,7 +122,7 @@ class Refused:
     """Tell that a generation could not be made; its slot is free."""
 
     turn: int
-    code: Literal["too_long", "engine_error"]
+    code: Literal["too_long", "unsupported", "engine_error"]
 
 
 ToWorker = Open | Run | Cancel | Count | Forget
@@ -208,7 +208,7 @@ def decode_from_worker(line: bytes) -> FromWorker:
                 (float() | int()) as tps,
             ]:
                 return Ended(turn, Outcome(reason, _usage(usage), float(tps)))
-            case ["refused", int(turn), ("too_long" | "engine_error") as code]:
+            case ["refused", int(turn), ("too_long" | "unsupported" | "engine_error") as code]:
                 return Refused(turn, code)
             case ["ready", dict(report)]:
                 return Ready(_report(report))

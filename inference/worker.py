@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from inference import confinement
-from inference.engine import Engine, EngineError, LoadError, OverlongPrompt, Prompt, WorkerSpec
+from inference.engine import Engine, EngineError, LoadError, OverlongPrompt, Prompt, Unsupported, WorkerSpec
 from inference.engines import load_engine
 from inference.prompt import neutralise
 from inference.wire import (
@@ -164,6 +164,8 @@ class Worker:
             last = Ended(turn, self._engine.generate(neutralise(prompt), running))
         except OverlongPrompt:
             last = Refused(turn, "too_long")
+        except Unsupported:
+            last = Refused(turn, "unsupported")
         except EngineError:
             pass
         finally:

@@ -15,8 +15,18 @@ def load_engine(spec: WorkerSpec) -> Engine:
         from inference.engines.scripted import ScriptedEngine  # noqa: PLC0415 - see above
 
         return ScriptedEngine(spec)
+    if spec.engine == "ctransformers":
+        return _load_ctransformers(spec)
     try:
         from inference.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415 - see above
     except ImportError:
         raise LoadError("engine_missing") from None
     return LlamaCppEngine(spec)
+
+
+def _load_ctransformers(spec: WorkerSpec) -> Engine:
+    try:
+        from inference.engines.ctransformers import CtransformersEngine  # noqa: PLC0415 - see above
+    except ImportError:
+        raise LoadError("engine_missing") from None
+    return CtransformersEngine(spec)

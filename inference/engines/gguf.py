@@ -17,6 +17,8 @@ _MAGIC = b"GGUF"
 _MAX_PAIRS = 4096
 _MAX_STRING = 1 << 20
 _MAX_ARRAY = 1 << 16
+_MAX_VOCABULARY = 1 << 21
+_VOCABULARY = "tokenizer.ggml.tokens"
 _STRING, _ARRAY = 8, 9
 # Formats of the fixed-size value types, by their number in the GGUF specification.
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -47,6 +49,21 @@ def read_shape(path: Path) -> Shape:
         raise LoadError("model_invalid") from None
 
 
+def read_vocabulary(path: Path) -> tuple[str, list[str]]:
+    """Read the model's architecture and the texts of its tokens, in the order of their ids. Raise LoadError."""
+    try:
+        with path.open("rb") as file:
+            pairs = _read_pairs(file, last=_VOCABULARY)
+            tokens = pairs.get(_VOCABULARY, [])
+            return str(pairs["general.architecture"]), list(map(str, tokens)) if isinstance(
+                tokens, list
+            ) else []
+    except OSError:
+        raise LoadError("model_missing") from None
+    except (ValueError, KeyError, TypeError, struct.error):
+        raise LoadError("model_invalid") from None
+
+
 def _cache_bytes(pairs: dict[str, Value]) -> int:
     """Return keys and values of all layers for one token, 16 bits each: what llama.cpp keeps by default."""
     family = f"{pairs['general.architecture']}."
@@ -66,7 +83,8 @@ def _number(value: Value) -> int:
     return max(map(int, value)) if isinstance(value, list) else int(value)
 
 
-def _read_pairs(file: BinaryIO) -> dict[str, Value]:
+def _read_pairs(file: BinaryIO, *, last: str = "") -> dict[str, Value]:
+    """Read pairs up to the tokenizer's, or through the one named `last`."""
     if file.read(4) != _MAGIC:
         raise ValueError
     version, _tensors, count = struct.unpack("<IQQ", file.read(20))
@@ -75,18 +93,20 @@ def _read_pairs(file: BinaryIO) -> dict[str, Value]:
     pairs: dict[str, Value] = {}
     for _ in range(count):
         key = _read_string(file)
-        if key.startswith("tokenizer."):
+        if key.startswith("tokenizer.") and not last:
             break
-        pairs[key] = _read_value(file)
+        pairs[key] = _read_value(file, limit=_MAX_VOCABULARY if last else _MAX_ARRAY)
+        if key == last:
+            break
     return pairs
 
 
-def _read_value(file: BinaryIO) -> Value:
+def _read_value(file: BinaryIO, *, limit: int) -> Value:
     (kind,) = struct.unpack("<I", file.read(4))
     if kind != _ARRAY:
         return _read_one(file, kind)
     kind, length = struct.unpack("<IQ", file.read(12))
-    if length > _MAX_ARRAY:
+    if length > limit:
         raise ValueError
     return [_read_one(file, kind) for _ in range(length)]
 

@@ -7,7 +7,6 @@ a callback raises is swallowed.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -181,11 +180,8 @@ class _Attempt:
 
 
 def choose_threads(spec: WorkerSpec) -> int:
-    """Return the threads to decode with: what was asked for, or all but one of the cores that may be used.
-
-    A core stays free for the web process: with every core busy, decoding slows down to a tenth.
-    """
-    return spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    """Return the threads to decode with: what was asked for, or as many as leave a core to others."""
+    return spec.threads or confinement.spare_cores()
 
 
 def memory_need(shape: Shape, *, tokens: int) -> int:
