@@ -26,9 +26,10 @@ from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo
-from inference.engines.choice import choose_engine
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from registry.errors import ModelError
+from registry.evaluating import settle_interrupted
+from registry.evaluator import evaluator
 from registry.models import ModelArtifact
 from registry.services import active_artifact, verify_artifact
 
@@ -118,6 +119,7 @@ class Runtime:
     def _prepare(self) -> None:
         """Settle what an earlier process left behind, and check the model file before anything reads it."""
         interrupted = mark_interrupted()
+        settle_interrupted()
         record_event(action="portal.start", tenant_id=None, actor=None)
         if interrupted:
             logger.warning("%d answers of an earlier run were marked interrupted", interrupted)
@@ -147,18 +149,12 @@ class Runtime:
         return PoolConfig(
             model_path=self.artifact.path if self.artifact else None,
             model=self.model,
-            engine=choose_engine(portal.engine),
+            engine=portal.engine,
             slots=1 if portal.engine == "ctransformers" else portal.slots,
             threads=portal.threads,
-            prefix_cache_bytes=portal.prefix_cache_mib << 20,
             memory_bytes=portal.worker_memory_mib << 20,
             max_new_tokens=portal.max_new_tokens,
             wall_time_s=portal.wall_time_s,
-            hang_s=portal.hang_s,
-            standby=portal.standby,
-            recycle_hour=None if portal.recycle_hour < 0 else portal.recycle_hour,
-            recycle_turns=portal.recycle_turns,
-            soft_bytes=portal.worker_soft_mib << 20,
             scripted_ms=portal.scripted_ms,
             limits=AdmissionLimits(
                 rate_per_minute=portal.rate_per_minute,
@@ -221,6 +217,7 @@ class Runtime:
             self._listening.cancel()
         try:
             await self._say_goodbye()
+            await asyncio.to_thread(evaluator().close)
         finally:
             if self.pool is not None:
                 await self.pool.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +17,6 @@ from common.environment import Environment
 from common.secrets import read_or_create_secret
 
 Mode = Literal["embedded", "production"]
-EngineChoice = Literal["auto", "native", "llamacpp", "ctransformers", "scripted"]
 
 SECRET_KEY_LENGTH = 50
 MISSING_SANDBOX_LAYERS = "network and user namespaces, Landlock, a seccomp filter"
@@ -43,11 +42,10 @@ class PortalSettings:
     model_signatures: Literal["required", "optional"]
     model_keys: Path | None
     model_scan_hours: int
-    engine: EngineChoice
+    engine: Literal["llamacpp", "ctransformers", "scripted"]
     scripted_ms: int
     sandbox: Literal["best-effort"]
     slots: int
-    prefix_cache_mib: int
     threads: int
     context_tokens: int
     worker_memory_mib: int
@@ -58,11 +56,6 @@ class PortalSettings:
     queue_length: int
     queue_timeout_s: int
     wall_time_s: int
-    hang_s: int
-    standby: Literal["auto", "on", "off"]
-    recycle_hour: int
-    recycle_turns: int
-    worker_soft_mib: int
     resume_grace_s: int
     policy_file: Path | None
     system_prompt: str
@@ -116,7 +109,9 @@ def _load(root: Path, env: Environment) -> PortalSettings:
     port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
     model = env.text("PORTAL_MODEL")
     policy = env.text("PORTAL_POLICY_FILE")
-    engine = env.choice("PORTAL_ENGINE", choices=get_args(EngineChoice), default="auto")
+    engine = env.choice(
+        "PORTAL_ENGINE", choices=("llamacpp", "ctransformers", "scripted"), default="llamacpp"
+    )
     return PortalSettings(
         mode=mode,
         data_dir=data_dir,
@@ -133,11 +128,10 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         model_signatures=_model_signatures(env, mode=mode),
         model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
         model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
-        engine=cast(EngineChoice, engine),
+        engine=cast(Literal["llamacpp", "ctransformers", "scripted"], engine),
         sandbox=_sandbox(env),
         scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
         slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
-        prefix_cache_mib=env.integer("PORTAL_PREFIX_CACHE_MIB", default=0, low=0, high=65_536),
         threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
         context_tokens=env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
         worker_memory_mib=env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),
@@ -148,14 +142,6 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         queue_length=env.integer("PORTAL_QUEUE_LENGTH", default=64, low=0, high=10_000),
         queue_timeout_s=env.integer("PORTAL_QUEUE_TIMEOUT_S", default=60, low=1, high=3600),
         wall_time_s=env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
-        hang_s=env.integer("PORTAL_HANG_S", default=30, low=5, high=600),
-        standby=cast(
-            Literal["auto", "on", "off"],
-            env.choice("PORTAL_STANDBY", choices=("auto", "on", "off"), default="auto"),
-        ),
-        recycle_hour=env.integer("PORTAL_RECYCLE_HOUR", default=3, low=-1, high=23),
-        recycle_turns=env.integer("PORTAL_RECYCLE_TURNS", default=5000, low=0, high=10_000_000),
-        worker_soft_mib=env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
         policy_file=Path(policy).expanduser().resolve() if policy else None,
         system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),

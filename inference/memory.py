@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -10,6 +11,29 @@ CGROUPS = Path("/sys/fs/cgroup")
 # Memory of a process that is its own. The model's file is mapped: its pages are shared by all workers, and the kernel
 # takes them back when it needs them. What was swapped out is still taken.
 _OWN = ("RssAnon", "RssShmem", "VmSwap")
+
+
+@dataclass(frozen=True, slots=True)
+class PeakMemory:
+    """Hold a process's highest resident memory, the mapped model file included, and address space, in bytes."""
+
+    resident: int
+    address_space: int
+
+
+def peak_memory(pid: int) -> PeakMemory | None:
+    """Return what a process has taken at most since it began; None if it is gone."""
+    sizes = _sizes(PROC / str(pid) / "status")
+    if "VmHWM" not in sizes or "VmPeak" not in sizes:
+        return None
+    return PeakMemory(resident=sizes["VmHWM"], address_space=sizes["VmPeak"])
+
+
+def machine_bytes() -> int | None:
+    """Return the memory of the machine, or of the control group that we run in where that is less."""
+    total = _sizes(PROC / "meminfo").get("MemTotal")
+    limits = [int(_read(group / "memory.max")) for group in _bounded_groups()]
+    return min([*limits, *([] if total is None else [total])], default=None)
 
 
 def own_bytes(pid: int) -> int | None:
@@ -38,12 +62,17 @@ def available_bytes() -> int | None:
 
 def _group_rest() -> int | None:
     """Return the least that our control group (v2) and those above it leave."""
-    rests: list[int] = []
+    return min(map(_rest, _bounded_groups()), default=None)
+
+
+def _bounded_groups() -> list[Path]:
+    """Return our control group (v2) and those above it that have a limit."""
+    bounded: list[Path] = []
     for line in _read(PROC / "self" / "cgroup").splitlines():
         if line.startswith("0::"):
             group = CGROUPS / line[3:].lstrip("/")
-            rests += [_rest(each) for each in (group, *group.parents) if _is_bounded(each)]
-    return min(rests, default=None)
+            bounded += [each for each in (group, *group.parents) if _is_bounded(each)]
+    return bounded
 
 
 def _is_bounded(group: Path) -> bool:

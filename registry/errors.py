@@ -100,3 +100,10 @@ class NothingBefore(ActRefused):
 
 class ArtifactFixed(RuntimeError):
     """The program tried to change what never changes: a mistake in the program."""
+
+
+class EvaluationRuns(ActRefused):
+    """Another evaluation runs: one at a time in an installation."""
+
+    code = "evaluation_runs"
+    message = _("An evaluation is running; only one can run at a time.")

@@ -16,7 +16,11 @@ from django.utils.translation import gettext_lazy as _
 
 from common import clock
 from registry.errors import ArtifactFixed
+from registry.evaluations import EvaluationResult, ItemVerdict, ModelEvaluation
 from tenants.models import TenantModel
+
+# Django looks for tables in this module.
+EVALUATION_TABLES = (ModelEvaluation, EvaluationResult, ItemVerdict)
 
 
 class Status(models.TextChoices):

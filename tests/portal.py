@@ -40,7 +40,6 @@ class PortalProcess:
             "PORTAL_PORT": str(self.port),
             "PORTAL_LANGUAGE": "en",
             "PORTAL_RATE_PER_MINUTE": "1000",
-            "PORTAL_STANDBY": "off",
             "QUICKSTART_PASSWORD": PASSWORD,
             "CI": "true",
             "PYTHONFAULTHANDLER": "1",

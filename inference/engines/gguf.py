@@ -20,8 +20,6 @@ _MAX_ARRAY = 1 << 16
 _MAX_VOCABULARY = 1 << 21
 _VOCABULARY = "tokenizer.ggml.tokens"
 _STRING, _ARRAY = 8, 9
-# Address space of interpreter, libraries, thread stacks and work buffers: 400 MiB measured.
-_BASE_BYTES = 768 << 20
 # Formats of the fixed-size value types, by their number in the GGUF specification.
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
@@ -34,14 +32,6 @@ class Shape:
 
     file_bytes: int
     cache_bytes_per_token: int
-
-
-def memory_need(shape: Shape, *, tokens: int) -> int:
-    """Return the address space in bytes that a worker needs for such a model and so many tokens in all slots.
-
-    Twice the file, because it is mapped, and weights are copied where the processor wants another order.
-    """
-    return 2 * shape.file_bytes + tokens * shape.cache_bytes_per_token + _BASE_BYTES
 
 
 def read_shape(path: Path) -> Shape:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from inference.engine import LoadError
-from inference.engines.gguf import memory_need, read_shape
+from inference.engines.gguf import read_shape
+from inference.engines.llamacpp import memory_need
 
 
 def text(value: str) -> bytes:

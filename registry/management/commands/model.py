@@ -16,10 +16,12 @@ from accounts.terminal import authenticate_person
 from common.errors import PortalError
 from registry import services
 from registry.catalogue import KNOWN_MODELS
+from registry.comparing import compare
 from registry.errors import ModelError
+from registry.management import evaluation
 from registry.models import ModelArtifact, Status
 
-ANONYMOUS = frozenset({"import", "list", "show", "verify"})
+ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare"})
 WITH_REASON = {
     "submit": "ask for approval",
     "approve": "approve as the second person",
@@ -29,7 +31,7 @@ WITH_REASON = {
 
 
 class Command(BaseCommand):
-    """`manage.py model import|list|show|verify|submit|approve|reject|activate|rollback|retire`."""
+    """`manage.py model import|list|show|verify|evaluate|compare|submit|approve|reject|activate|rollback|retire`."""
 
     help = "Import models and lead them through their life"
 
@@ -41,6 +43,12 @@ class Command(BaseCommand):
         showing = _add(commands, "show", "show one model and what happened to it")
         showing.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
         _add(commands, "verify", "compare every stored file with its digest")
+        evaluating = _add(commands, "evaluate", "measure and question a model in the sandbox")
+        evaluating.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
+        evaluation.add_evaluate_arguments(evaluating)
+        comparing = _add(commands, "compare", "show two evaluated models side by side")
+        comparing.add_argument("digest", help="the first one")
+        comparing.add_argument("other", help="the second one")
         for word, text in WITH_REASON.items():
             acting = _add(commands, word, text)
             acting.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
@@ -101,6 +109,13 @@ class Command(BaseCommand):
         if faults:
             raise CommandError("\n".join(faults))
 
+    def _evaluate(self, options: dict[str, Any], by: User | None) -> None:
+        evaluation.evaluate(self._artifact(options), options, by=by, out=self.stdout)
+
+    def _compare(self, options: dict[str, Any], _by: User | None) -> None:
+        comparison = compare(self._artifact(options), _find(str(options["other"])))
+        evaluation.print_comparison(comparison, self.stdout)
+
     def _submit(self, options: dict[str, Any], by: User) -> None:
         services.submit(self._artifact(options), by=by, reason=str(options["reason"]))
 
@@ -150,7 +165,9 @@ def _person(handle: str, *, what: str) -> User | None:
     if handle:
         password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
         return authenticate_person(handle, password=password)
-    if what in {"list", "show", "verify"} or (what in ANONYMOUS and settings.PORTAL.mode == "embedded"):
+    if what in {"list", "show", "verify", "compare"} or (
+        what in ANONYMOUS and settings.PORTAL.mode == "embedded"
+    ):
         return None
     raise CommandError(f"`model {what}` needs a person who signs for it: --as LOGIN")
 
