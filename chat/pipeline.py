@@ -94,6 +94,9 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
         engine.temporary.add(
             past.conversation, account_id=turn.person.account_id, question=opened.question, answer=ended.text
         )
+    elif past.temporary and past.is_new:
+        # Nobody can go on with it, so nothing will ever end it.
+        pool.forget(Origin(conversation=str(past.conversation)))
     turn.end(ended)
 
 

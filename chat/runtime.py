@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from common.errors import PortalError
 from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
-from inference.engine import ModelInfo
+from inference.engine import ModelInfo, Origin
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from registry.errors import ModelError
 from registry.evaluating import settle_interrupted
@@ -56,7 +56,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.turns = Turns(grace_s=settings.PORTAL.resume_grace_s)
-        self.temporary = TemporaryConversations()
+        self.temporary = TemporaryConversations(self._drop_cached)
         self.model = NO_MODEL
         self.artifact: ModelArtifact | None = None
         self.pool: InferencePool | None = None
@@ -181,14 +181,35 @@ class Runtime:
         return turn
 
     def forget_person(self, account_id: UUID) -> None:
-        """Stop the person's turns and forget their temporary conversations."""
+        """Stop the person's turns, forget their temporary conversations, and let the engine drop what it caches."""
         self.turns.forget_person(account_id)
         self.temporary.forget_all(account_id)
+        self._forget(Origin(person=str(account_id)))
 
     def forget_person_soon(self, account_id: UUID) -> None:
         """Do the same, from any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.forget_person, account_id)
+
+    def forget_conversation(self, conversation_id: UUID, *, account_id: UUID) -> None:
+        """Stop the turn that runs in a person's conversation, and let the engine drop what it caches of it."""
+        turn = self.turns.running_in(conversation_id, account_id=account_id)
+        if turn is not None:
+            turn.stop()
+        self._drop_cached(conversation_id)
+
+    def forget_conversation_soon(self, conversation_id: UUID, *, account_id: UUID) -> None:
+        """Do the same, from any thread."""
+        if self._loop is not None:
+            act = partial(self.forget_conversation, conversation_id, account_id=account_id)
+            self._loop.call_soon_threadsafe(act)
+
+    def _drop_cached(self, conversation_id: UUID) -> None:
+        self._forget(Origin(conversation=str(conversation_id)))
+
+    def _forget(self, origin: Origin) -> None:
+        if self.pool is not None:
+            self.pool.forget(origin)
 
     async def _listen(self) -> None:
         """Hear of people who sign out or withdraw, and of new notices, whether or not they have a socket."""

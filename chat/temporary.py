@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -23,10 +24,14 @@ class _Temporary:
 
 
 class TemporaryConversations:
-    """Temporary conversations by id; each is its person's alone and is forgotten half an hour after its last turn."""
+    """Temporary conversations by id; each is its person's alone and is forgotten half an hour after its last turn.
 
-    def __init__(self) -> None:
+    `on_forgotten` hears of each, so that nobody else keeps what this one no longer does.
+    """
+
+    def __init__(self, on_forgotten: Callable[[UUID], None]) -> None:
         self._kept: OrderedDict[UUID, _Temporary] = OrderedDict()
+        self._on_forgotten = on_forgotten
 
     def history(self, conversation: UUID, *, account_id: UUID) -> tuple[ChatMessage, ...]:
         """Return what was said. Raises NotFound for a conversation that is forgotten or somebody else's."""
@@ -51,6 +56,7 @@ class TemporaryConversations:
         """Forget everything of a person."""
         for conversation in [key for key, kept in self._kept.items() if kept.account_id == account_id]:
             del self._kept[conversation]
+            self._on_forgotten(conversation)
 
     def _forget_old(self) -> None:
         limit = time.monotonic() - KEPT_S
@@ -58,4 +64,5 @@ class TemporaryConversations:
             oldest = next(iter(self._kept.values()))
             if oldest.touched > limit and len(self._kept) <= MAX_CONVERSATIONS:
                 return
-            self._kept.popitem(last=False)
+            conversation, _ = self._kept.popitem(last=False)
+            self._on_forgotten(conversation)

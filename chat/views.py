@@ -73,6 +73,7 @@ def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Delete one of the person's own conversations."""
     shown = own_conversation(cast(User, request.user), conversation_id)
     services.delete_conversation(shown, ip=request_ip(request))
+    runtime().forget_conversation_soon(conversation_id, account_id=cast(User, request.user).id)
     return redirect("chat:home")
 
 

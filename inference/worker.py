@@ -130,6 +130,8 @@ class Worker:
         self._engine = engine
         self._outlet = outlet
         self._threads = ThreadPoolExecutor(spec.slots, thread_name_prefix="turn")
+        # What is erased shall not wait until a turn has ended.
+        self._forgetting = ThreadPoolExecutor(1, thread_name_prefix="forget")
         self._running: dict[int, Running] = {}
 
     def handle(self, message: ToWorker) -> None:
@@ -145,7 +147,7 @@ class Worker:
             case Count(number, prompt):
                 self._threads.submit(self._count, number, prompt)
             case Forget(origin):
-                self._threads.submit(self._engine.forget, origin)
+                self._forgetting.submit(self._engine.forget, origin)
             case Open():
                 raise WireError("already open")
 

@@ -39,6 +39,20 @@ async def test_withdrawing_stops_a_turn_that_has_no_socket(fast_portal: PortalPr
     await wait_for_status(fast_portal, conversation, "stopped")
 
 
+async def test_deleting_a_conversation_ends_the_answer_that_is_being_written_in_it(
+    fast_portal: PortalProcess,
+) -> None:
+    fast_portal.add_account("deleter")
+    client = Client(fast_portal.url).sign_in("deleter").agree()
+    async with client.socket() as socket:
+        await socket.ready()
+        await socket.send("chat.send", conversation=None, text=LONG)
+        turn = await socket.read_turn(until_seq=2)
+        client.post(f"/c/{turn.conversation}/delete/", form_on="/")
+        turn = await socket.read_turn(turn)
+    assert turn.end["status"] == "stopped"
+
+
 async def test_a_temporary_chat_is_forgotten_at_sign_out_even_in_mid_answer(
     fast_portal: PortalProcess,
 ) -> None:
