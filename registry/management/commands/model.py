@@ -19,9 +19,10 @@ from registry.catalogue import KNOWN_MODELS
 from registry.comparing import compare
 from registry.errors import ModelError
 from registry.management import evaluation
+from registry.management.watching import print_watch
 from registry.models import ModelArtifact, Status
 
-ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare"})
+ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare", "watch"})
 WITH_REASON = {
     "submit": "ask for approval",
     "approve": "approve as the second person",
@@ -31,7 +32,7 @@ WITH_REASON = {
 
 
 class Command(BaseCommand):
-    """`manage.py model import|list|show|verify|evaluate|compare|submit|approve|reject|activate|rollback|retire`."""
+    """`manage.py model import|list|show|verify|evaluate|compare|watch|submit|approve|reject|activate|…`."""
 
     help = "Import models and lead them through their life"
 
@@ -49,6 +50,10 @@ class Command(BaseCommand):
         comparing = _add(commands, "compare", "show two evaluated models side by side")
         comparing.add_argument("digest", help="the first one")
         comparing.add_argument("other", help="the second one")
+        watching = _add(
+            commands, "watch", "show how models do in operation; ends with 1 where there are alerts"
+        )
+        watching.add_argument("digest", nargs="?", default="", help="one model; without it, those in use")
         for word, text in WITH_REASON.items():
             acting = _add(commands, word, text)
             acting.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
@@ -116,6 +121,12 @@ class Command(BaseCommand):
         comparison = compare(self._artifact(options), _find(str(options["other"])))
         evaluation.print_comparison(comparison, self.stdout)
 
+    def _watch(self, options: dict[str, Any], _by: User | None) -> None:
+        rows = [self._artifact(options)] if options["digest"] else services.active_artifacts()
+        seen = [print_watch(row, self.stdout) for row in rows]
+        if any(one.alerts for one in seen):
+            raise CommandError("There are alerts.")
+
     def _submit(self, options: dict[str, Any], by: User) -> None:
         services.submit(self._artifact(options), by=by, reason=str(options["reason"]))
 
@@ -165,7 +176,7 @@ def _person(handle: str, *, what: str) -> User | None:
     if handle:
         password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
         return authenticate_person(handle, password=password)
-    if what in {"list", "show", "verify", "compare"} or (
+    if what in {"list", "show", "verify", "compare", "watch"} or (
         what in ANONYMOUS and settings.PORTAL.mode == "embedded"
     ):
         return None
