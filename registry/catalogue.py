@@ -16,6 +16,11 @@ class KnownModel:
     licence: str
     urls: tuple[str, ...]
 
+    @property
+    def file_name(self) -> str:
+        """Return the name under which the file was published."""
+        return f"{self.key}.gguf"
+
 
 def _qwen(quantisation: str, sha256: str, size_bytes: int) -> KnownModel:
     file = f"qwen2.5-0.5b-instruct-{quantisation}.gguf"

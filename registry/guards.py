@@ -1,6 +1,7 @@
 """Let the database itself keep what must not change, with triggers on SQLite and PostgreSQL.
 
-An artefact's file and provenance never change and its row is never deleted; its status moves only along TRANSITIONS,
+An artefact's file and provenance never change and its row is never deleted; a signature comes once, before it is
+submitted; its status moves only along TRANSITIONS,
 and to "approved" only where a decision of somebody other than the submitter stands for it. Approvals and events are
 never changed or deleted. Who may drop triggers can get around them; `missing_guards` is for telling.
 
@@ -16,7 +17,7 @@ ARTIFACTS, APPROVALS, EVENTS = "registry_modelartifact", "registry_modelapproval
 FIXED = (
     "id", "revision", "sha256", "size_bytes", "file_name", "name", "format", "architecture", "parameter_count",
     "quantisation", "context_tokens", "licence", "chat_template", "template_warnings", "tokenizer_digest", "source",
-    "catalogue_key", "is_starter", "imported_by", "imported_at", "portal_version", "signature", "signature_key",
+    "catalogue_key", "is_starter", "imported_by", "imported_at", "portal_version",
 )  # fmt: skip
 # registry.models.TRANSITIONS as it was when these triggers were made, in the words of SQL.
 STEPS = (
@@ -42,6 +43,12 @@ _RULES: dict[str, tuple[str, str, str, str]] = {
     "registry_artifact_fixed": (
         "UPDATE", ARTIFACTS, " OR ".join(f"NEW.{name} {{differs}} OLD.{name}" for name in FIXED),
         "an artefact never changes",
+    ),
+    "registry_artifact_signed": (
+        "UPDATE", ARTIFACTS,
+        "(NEW.signature <> OLD.signature OR NEW.signature_key <> OLD.signature_key)"
+        " AND (OLD.signature <> '' OR OLD.status NOT IN ('imported', 'evaluated', 'rejected'))",
+        "an artefact takes no other signature",
     ),
     "registry_artifact_steps": (
         "UPDATE", ARTIFACTS,

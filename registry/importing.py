@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
@@ -16,54 +21,134 @@ from accounts.models import User
 from accounts.roles import MODEL_MANAGE
 from common.access import PermissionMissing
 from common.version import VERSION
+from inference.inspection import Inspection, InspectionError, inspect_file
 from registry.catalogue import KNOWN_MODELS, STARTER, KnownModel
 from registry.errors import ModelError, PersonNeeded
 from registry.fetching import fetch_known, fetch_starter
-from registry.gguf import read_gguf_header
 from registry.history import act, remember
-from registry.models import EventKind, FileState, ModelArtifact
-from registry.verifying import note_state
+from registry.models import UNSUBMITTED, EventKind, ModelArtifact, SignatureState
+from registry.signatures import BadSignature, PublicKey, Signature, read_keys, read_signature
+from registry.trust import find_key
+from registry.verifying import look_at, note_finding
 
 READ_BYTES = 1 << 22
+# What ctransformers knows of the formats from before GGUF that name no architecture.
+GGML_ARCHITECTURES = ("gpt2", "gptj", "gpt_neox", "mpt", "dolly-v2", "starcoder", "replit", "llama")
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A signature that was checked, and the key that made it."""
+
+    text: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vouching:
+    """A detached signature to take in with a file; `key_file`, if given, says which key must have made it."""
+
+    signature_file: Path
+    key_file: Path | None = None
 
 
 def import_file(
-    path: Path, *, source: str, expected: KnownModel | None = None, by: User | None = None
+    path: Path,
+    *,
+    source: str,
+    expected: KnownModel | None = None,
+    architecture: str = "",
+    vouching: Vouching | None = None,
+    by: User | None = None,
 ) -> ModelArtifact:
     """Take a model file into the portal's own store, read-only and named by its digest; known files change nothing.
 
-    Raises ModelError for a file that is not what it should be, then nothing is kept; PersonNeeded in production for an
-    import by nobody; PermissionMissing.
+    Files from before GGUF do not all say their `architecture`; it counts for those alone. A signature may still come
+    with a second import, before the artefact is submitted. Raises ModelError for a file or signature that is not what
+    it should be, then nothing is kept; PersonNeeded in production for an import by nobody; PermissionMissing.
     """
     _require_manager(by)
-    header = read_gguf_header(path)
-    stored = _store(path, expected=expected)
-    digest = stored.stem
-    artifact: ModelArtifact | None = ModelArtifact.objects.filter(sha256=digest).first()
+    signature = read_signature(vouching.signature_file) if vouching else None
+    found = _inspect(path, architecture=architecture)
+    with _draft(path) as (draft, sha256, blake2b):
+        if expected is not None and sha256 != expected.sha256:
+            raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
+        key = _checked(signature, vouching, path=draft, blake2b=blake2b)
+        stored = draft.replace(draft.parent / f"{sha256}.{found.format}")
+    seal = Seal(signature.text, key.key_id) if signature and key else None
+    artifact: ModelArtifact | None = ModelArtifact.objects.filter(sha256=sha256).first()
     if artifact is not None:
-        note_state(artifact, file_state=FileState.OK)
-        return artifact
-    known = expected or _known(digest)
+        return _import_again(artifact, seal=seal, by=by)
+    known = expected or _known(sha256)
     artifact = ModelArtifact(
-        sha256=digest,
+        sha256=sha256,
         size_bytes=stored.stat().st_size,
-        file_name=path.name[:200],
-        name=known.name if known else header.name,
-        architecture=header.architecture,
-        quantisation=header.quantisation,
-        context_tokens=header.context_tokens,
-        licence=known.licence if known else header.licence,
-        source=source,
-        catalogue_key=known.key if known else "",
-        is_starter=known is STARTER,
+        file_name=(expected.file_name if expected else path.name)[:200],
+        source=source[:120],
         imported_by=by.id if by else None,
-        portal_version=VERSION,
+        **_described(found, known=known, path=path),
+        **_sealed(seal),
     )
     with act(EventKind.IMPORT, artifact, by=by):
         artifact.revision = 1 + (ModelArtifact.objects.aggregate(last=Max("revision"))["last"] or 0)
         artifact.save(force_insert=True)
         remember(EventKind.IMPORT, artifact, by=by)
     return artifact
+
+
+def _described(found: Inspection, *, known: KnownModel | None, path: Path) -> dict[str, Any]:
+    """Return the fields that say what the file is."""
+    return {
+        "name": known.name if known else found.name or path.stem[:120],
+        "format": found.format,
+        "architecture": found.architecture,
+        "parameter_count": found.parameter_count,
+        "quantisation": found.quantisation,
+        "context_tokens": found.context_tokens,
+        "licence": known.licence if known else found.licence,
+        "chat_template": found.chat_template,
+        "template_warnings": list(found.template_warnings),
+        "tokenizer_digest": found.tokenizer_digest,
+        "catalogue_key": known.key if known else "",
+        "is_starter": known is STARTER,
+        "portal_version": VERSION,
+    }
+
+
+def _sealed(seal: Seal | None) -> dict[str, Any]:
+    if seal is None:
+        return {}
+    return {
+        "signature": seal.text,
+        "signature_key": seal.key_id,
+        "signature_state": SignatureState.VALID,
+    }
+
+
+def _import_again(artifact: ModelArtifact, *, seal: Seal | None, by: User | None) -> ModelArtifact:
+    """Note that the file is whole, and add a signature to an artefact that has none yet and is not submitted."""
+    if seal is not None and not artifact.signature:
+        if artifact.status not in UNSUBMITTED:
+            raise ModelError(f"{artifact} has been submitted already; it takes no signature any more")
+        with act(EventKind.IMPORT, artifact, by=by):
+            for name, value in _sealed(seal).items():
+                setattr(artifact, name, value)
+            artifact.save(update_fields=list(_sealed(seal)))
+            remember(EventKind.IMPORT, artifact, by=by, reason=f"signature of key {seal.key_id}")
+    note_finding(artifact, look_at(artifact))
+    return artifact
+
+
+def _checked(
+    signature: Signature | None, vouching: Vouching | None, *, path: Path, blake2b: bytes
+) -> PublicKey | None:
+    """Return the trusted key that made the signature; it must be the one in `key_file`, where one is named."""
+    if signature is None or vouching is None:
+        return None
+    key = find_key(signature, path=path, blake2b=blake2b)
+    if vouching.key_file is not None and key.raw not in {each.raw for each in read_keys(vouching.key_file)}:
+        raise BadSignature("the signature was not made with the key that was named")
+    return key
 
 
 def import_starter(*, by: User | None = None) -> ModelArtifact:
@@ -102,34 +187,51 @@ def _known(digest: str) -> KnownModel | None:
     return next((model for model in (STARTER, *KNOWN_MODELS.values()) if model.sha256 == digest), None)
 
 
-def _store(path: Path, *, expected: KnownModel | None) -> Path:
-    """Copy a file into the store and return the copy, named by its digest. Raises ModelError and keeps nothing."""
+def _inspect(path: Path, *, architecture: str) -> Inspection:
+    try:
+        found = inspect_file(path)
+    except InspectionError as error:
+        raise ModelError(str(error)) from error
+    if found.format == "ggml" and not found.architecture:
+        if architecture not in GGML_ARCHITECTURES:
+            raise ModelError(
+                "the file does not say its architecture; name it: " + ", ".join(GGML_ARCHITECTURES)
+            )
+        return dataclasses.replace(found, architecture=architecture)
+    return found
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[tuple[Path, str, bytes]]:
+    """Copy a file into the store; give the read-only copy, its SHA-256 and its BLAKE2b-512.
+
+    What is still there at the end was not wanted and is removed. Raises ModelError where it cannot be copied.
+    """
     folder = Path(settings.PORTAL.models_dir)
     draft = folder / f"import-{secrets.token_hex(8)}.tmp"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = _copy_and_hash(path, draft)
-        if expected is not None and digest != expected.sha256:
-            raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
+        sha256, blake2b = _copy_and_hash(path, draft)
         draft.chmod(0o444)
-        return draft.replace(folder / f"{digest}.gguf")
+        yield draft, sha256, blake2b
     except OSError as error:
         raise ModelError(f"the file cannot be copied: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _copy_and_hash(source: Path, target: Path) -> str:
-    digest = hashlib.sha256()
+def _copy_and_hash(source: Path, target: Path) -> tuple[str, bytes]:
+    sha256, blake2b = hashlib.sha256(), hashlib.blake2b()
     with (
         source.open("rb") as reader,
         target.open("xb") as writer,
         tqdm(total=source.stat().st_size, unit="B", unit_scale=True, desc="Importing", disable=None) as bar,
     ):
         while chunk := reader.read(READ_BYTES):
-            digest.update(chunk)
+            sha256.update(chunk)
+            blake2b.update(chunk)
             writer.write(chunk)
             bar.update(len(chunk))
         writer.flush()
         os.fsync(writer.fileno())
-    return digest.hexdigest()
+    return sha256.hexdigest(), blake2b.digest()

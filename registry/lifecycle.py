@@ -30,6 +30,7 @@ from registry.errors import (
 from registry.history import act, remember
 from registry.models import (
     TRANSITIONS,
+    UNSUBMITTED,
     Decision,
     EventKind,
     ModelApproval,
@@ -39,7 +40,6 @@ from registry.models import (
 )
 from registry.verifying import verify_artifact
 
-OPEN = frozenset({Status.IMPORTED, Status.EVALUATED, Status.REJECTED})
 DECIDABLE = frozenset({Status.SUBMITTED, Status.APPROVED, Status.ACTIVE})
 
 
@@ -60,9 +60,13 @@ def mark_evaluated(artifact: ModelArtifact, *, thresholds_missed: int, by: User 
         row = _locked(artifact)
         if row.status == Status.RETIRED:
             raise WrongStatus
-        if row.status in OPEN or is_only_waived(row):
+        if row.status in UNSUBMITTED or is_only_waived(row):
             row.thresholds_missed = thresholds_missed
-            _move(row, Status.EVALUATED if row.status in OPEN else Status(row.status), "thresholds_missed")
+            _move(
+                row,
+                Status.EVALUATED if row.status in UNSUBMITTED else Status(row.status),
+                "thresholds_missed",
+            )
         remember(EventKind.EVALUATE, row, by=by)
     _refresh(artifact)
 

@@ -48,6 +48,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+UNSUBMITTED = frozenset({Status.IMPORTED, Status.EVALUATED, Status.REJECTED})
+
+
 class FileState(models.TextChoices):
     """What the last look at the stored file found."""
 
@@ -116,8 +119,8 @@ class FixedRow(models.Model):
 class ModelArtifact(FixedRow):
     """An immutable model file, known by its SHA-256 and shown as r1, r2, … of the installation.
 
-    What the file says of itself was read once, at the import. `signature` is the detached signature as it was given;
-    `submitted_by` and the rest of CHANGING is the state of its life.
+    What the file says of itself was read once, at the import. `signature` is the detached signature as it was given,
+    which may still come before the artefact is submitted; the rest of CHANGING is the state of its life.
     """
 
     CHANGING = frozenset(
@@ -127,6 +130,8 @@ class ModelArtifact(FixedRow):
             "file_state",
             "checked_at",
             "signature_state",
+            "signature",
+            "signature_key",
             "thresholds_missed",
             "submitted_by",
             "submitted_at",

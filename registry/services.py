@@ -13,7 +13,7 @@ from registry.choosing import (
     models_for,
 )
 from registry.history import TimelineRow, timeline
-from registry.importing import import_file, import_known, import_starter
+from registry.importing import Vouching, import_file, import_known, import_starter
 from registry.lifecycle import (
     Activation,
     activate,
@@ -33,6 +33,7 @@ __all__ = [
     "MODELS_CHANGED",
     "Activation",
     "TimelineRow",
+    "Vouching",
     "activate",
     "active_artifact",
     "active_artifacts",

@@ -1,8 +1,10 @@
-"""Tell whether a stored file is still the one that was imported; if not, it stops and everybody hears of it."""
+"""Tell whether a stored file and its signature still hold; what does not stops, and everybody hears of it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
@@ -13,30 +15,69 @@ from common import clock
 from registry.announcing import announce_change
 from registry.errors import ModelError
 from registry.history import remember
-from registry.models import EventKind, FileState, ModelArtifact
+from registry.models import EventKind, FileState, ModelArtifact, SignatureState
+from registry.signatures import BadSignature
+from registry.trust import state_of
+
+READ_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at an artefact's file and signature found; `detail` is empty where both hold."""
+
+    file_state: FileState
+    signature_state: str
+    detail: str = ""
 
 
 def verify_artifact(artifact: ModelArtifact) -> None:
-    """Raise ModelError unless the stored file still has the digest under which it was imported.
+    """Raise ModelError unless the stored file still has its digest and its signature, if it has one, still counts.
 
     What was found stands on the artefact after; a new finding stops the model and is recorded.
     """
-    state, detail = _look(artifact)
-    note_state(artifact, file_state=state)
-    if state != FileState.OK:
-        raise ModelError(detail)
+    finding = look_at(artifact)
+    note_finding(artifact, finding)
+    if finding.detail:
+        raise ModelError(finding.detail)
 
 
-def note_state(artifact: ModelArtifact, *, file_state: str) -> None:
-    """Write down what a look at the file found; what is new and bad is an event, an alert and the end of its use."""
+def look_at(artifact: ModelArtifact, *, pause: Callable[[], None] | None = None) -> Finding:
+    """Read the whole file and return what was found; `pause` is called after every 4 MiB and may raise to stop."""
+    given = artifact.signature_state
+    try:
+        sha256, blake2b = _digests(artifact.path, pause=pause)
+        if sha256 != artifact.sha256:
+            detail = f"the file of {artifact} has been changed since it was imported; it is not used"
+            return Finding(FileState.MISMATCH, given, detail)
+        signature = state_of(
+            artifact.signature, key_id=artifact.signature_key, path=artifact.path, blake2b=blake2b
+        )
+    except OSError as error:
+        return Finding(FileState.MISSING, given, f"the file of {artifact} cannot be read: {error.strerror}")
+    except BadSignature as error:
+        return Finding(
+            FileState.MISMATCH, given, f"the signature of {artifact} does not hold: {error.detail}"
+        )
+    if signature == SignatureState.REVOKED:
+        detail = (
+            f"key {artifact.signature_key}, which signed {artifact}, is no longer trusted; it is not used"
+        )
+        return Finding(FileState.OK, signature, detail)
+    return Finding(FileState.OK, signature)
+
+
+def note_finding(artifact: ModelArtifact, finding: Finding) -> None:
+    """Write down what was found; what is new and bad is an event, an alert and the end of the model's use."""
     with transaction.atomic():
         row: ModelArtifact = ModelArtifact.objects.select_for_update().get(pk=artifact.pk)
-        changed = row.file_state != file_state
-        row.file_state, row.checked_at = file_state, clock.now()
-        row.save(update_fields=["file_state", "checked_at"])
-        if changed and not row.is_sound:
-            _record_mismatch(row)
-        if changed:
+        before = (row.file_state, row.signature_state)
+        row.file_state, row.signature_state = finding.file_state, finding.signature_state
+        row.checked_at = clock.now()
+        row.save(update_fields=["file_state", "signature_state", "checked_at"])
+        if before != (row.file_state, row.signature_state):
+            if not row.is_sound:
+                _record_mismatch(row)
             announce_change()
     artifact.refresh_from_db()
 
@@ -47,19 +88,20 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _look(artifact: ModelArtifact) -> tuple[FileState, str]:
-    try:
-        digest = hash_file(artifact.path)
-    except OSError as error:
-        return FileState.MISSING, f"the file of {artifact} cannot be read: {error.strerror}"
-    if digest != artifact.sha256:
-        detail = f"the file of {artifact} has been changed since it was imported; it is not used"
-        return FileState.MISMATCH, detail
-    return FileState.OK, ""
+def _digests(path: Path, *, pause: Callable[[], None] | None) -> tuple[str, bytes]:
+    sha256, blake2b = hashlib.sha256(), hashlib.blake2b()
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            sha256.update(chunk)
+            blake2b.update(chunk)
+            if pause is not None:
+                pause()
+    return sha256.hexdigest(), blake2b.digest()
 
 
 def _record_mismatch(row: ModelArtifact) -> None:
-    remember(EventKind.MISMATCH, row, by=None, reason=row.file_state)
+    reason = row.file_state if row.file_state != FileState.OK else f"signature {row.signature_state}"
+    remember(EventKind.MISMATCH, row, by=None, reason=reason)
     record_event(
         action="model.mismatch",
         tenant_id=None,

@@ -39,10 +39,25 @@ def value(kind: int, content: Any) -> bytes:
     return struct.pack(f"<{CODES[kind]}", content)
 
 
+WEIGHTS = 7000
+TENSOR = (b"weights", (1024,), 0, 0)
+
+
+def tensor(name: bytes, shape: tuple[int, ...], kind: int, offset: int) -> bytes:
+    dimensions = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+    return text(name) + dimensions + struct.pack("<IQ", kind, offset)
+
+
+def table(data: bytes, *tensors: tuple[bytes, tuple[int, ...], int, int]) -> bytes:
+    """Return a header with other tensors, and room for them after it."""
+    body = data[:8] + struct.pack("<Q", len(tensors)) + data[16:]
+    return body + b"".join(tensor(*each) for each in tensors) + bytes(WEIGHTS)
+
+
 def header(
     *pairs: tuple[str, int, Any], version: int = 3, count: int | None = None, magic: bytes = b"GGUF"
 ) -> bytes:
-    """Return a header with these pairs; `count` is what it says of their number."""
+    """Return a header with these pairs and no tensors; `count` is what it says of their number."""
     body = b"".join(
         text(key) + struct.pack("<I", kind) + value(kind, content) for key, kind, content in pairs
     )
@@ -53,9 +68,9 @@ def changed(**values: tuple[int, Any] | None) -> bytes:
     """Return the good header with other values; dots in keys are written as double underscores."""
     named = {key.replace("__", "."): given for key, given in values.items()}
     kept = [pair for pair in PAIRS if pair[0] not in named]
-    return header(*kept, *((key, *given) for key, given in named.items() if given is not None))
+    return table(header(*kept, *((key, *given) for key, given in named.items() if given is not None)), TENSOR)
 
 
 def model_bytes(words: bytes = b"weights") -> bytes:
     """Return a whole small file: a good header and something after it."""
-    return header(*PAIRS) + words * 1000
+    return table(header(*PAIRS), TENSOR)[:-WEIGHTS] + (words * WEIGHTS)[:WEIGHTS]

@@ -359,7 +359,7 @@ def test_a_changed_file_is_not_activated_and_stops_what_is_in_use(make: Make, pe
 
 def test_nothing_about_an_artefact_changes(make: Make) -> None:
     model = make("approved")
-    for change in ({"name": "other"}, {"sha256": "0" * 64}, {"signature_key": "x"}):
+    for change in ({"name": "other"}, {"sha256": "0" * 64}, {"source": "x"}):
         with pytest.raises(ArtifactFixed):
             ModelArtifact.objects.filter(pk=model.pk).update(**change)
     for save in (model.save, lambda: model.save(update_fields=["name"]), model.delete):
