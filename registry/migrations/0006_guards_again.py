@@ -13,7 +13,7 @@ def create(_: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("registry", "0004_guards"),
+        ("registry", "0005_evaluations"),
     ]
 
     operations = [
