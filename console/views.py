@@ -18,6 +18,7 @@ from accounts.roles import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
 from chat.runtime import runtime
 from common.access import require_permission
 from console.health import installation_checks
+from console.pools import show_pool
 from console.statistics import Day, last_days, refusals_today, rule_hits_today
 from policy.ruleset import PolicyRule
 from policy.services import active_rules
@@ -82,12 +83,7 @@ def installation(request: HttpRequest) -> HttpResponse:
         }
         for tenant in Tenant.objects.all()
     ]
-    pool = {
-        "state": process.state,
-        "running": process.pool.running if process.pool else 0,
-        "queued": process.pool.queued if process.pool else 0,
-        "slots": process.pool.config.slots if process.pool else 0,
-    }
+    pool = show_pool(process.state, process.pool.status() if process.pool else None)
     artifact = process.artifact
     model = artifact and {
         "name": f"{artifact.name} {artifact.quantisation}",

@@ -13,6 +13,7 @@ in the event loop in which `start` was awaited: no threads, no polling, no task 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from types import TracebackType
@@ -24,10 +25,11 @@ from inference.config import SCRIPTED_MODEL, PoolConfig
 from inference.engine import Event, Finished, Origin, Prompt, WorkerReport
 from inference.errors import EngineUnavailable
 from inference.scheduler import Scheduler
+from inference.status import PoolStatus, sum_up
 from inference.supervisor import State
 from inference.turn import Turn
 
-__all__ = ["SCRIPTED_MODEL", "AdmissionLimits", "InferencePool", "PoolConfig", "Ticket"]
+__all__ = ["SCRIPTED_MODEL", "AdmissionLimits", "InferencePool", "PoolConfig", "PoolStatus", "Ticket"]
 
 
 class Ticket:
@@ -128,6 +130,16 @@ class InferencePool:
     def queued(self) -> int:
         """Return how many turns wait for a slot."""
         return len(self._scheduler.queue)
+
+    def status(self) -> PoolStatus:
+        """Return how the pool is now. From any thread; the figures may be a moment apart."""
+        return sum_up(
+            self.config,
+            self._scheduler.worker,
+            running=self.running,
+            queued=self.queued,
+            now=time.monotonic(),  # which is the clock of the event loop
+        )
 
     async def start(self) -> None:
         """Start the worker; return while it loads. Only once."""

@@ -1,0 +1,60 @@
+"""What the operator is shown of a pool."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.utils.translation import override
+
+from console.pools import show_pool
+from inference.pool import PoolStatus
+
+WELL = PoolStatus(
+    state="ready",
+    circuit="closed",
+    worker_pid=4711,
+    standby="ready",
+    draining=0,
+    uptime_s=2 * 3600 + 5 * 60 + 9,
+    turns=1234,
+    tokens_per_second=41.26,
+    is_slow=False,
+    own_bytes=300 << 20,
+    soft_bytes=900 << 20,
+    running=2,
+    queued=1,
+    slots=4,
+    restarts=0,
+    recycles=1,
+    last_recycle="nightly",
+    last_recycle_at=0.0,
+    last_error="",
+)
+
+
+def facts(status: PoolStatus) -> dict[str, tuple[str, str]]:
+    return {fact.label: (fact.value, fact.tone) for fact in show_pool(status.state, status).facts}
+
+
+def test_a_pool_that_is_well() -> None:
+    with override("en"):
+        shown = facts(WELL)
+    assert shown["Answers under way"] == ("2 / 4", "")
+    assert shown["Worker process"] == ("4711 · 2 h 5 min", "")
+    assert shown["Speed"] == ("41.3 tokens/s", "")
+    assert shown["Its own memory"] == ("300 MiB / 900 MiB", "")
+    assert shown["Standby worker"] == ("ready", "ok")
+    assert shown["Replaced as planned"] == ("1 · 1970-01-01 08:00 · at night", "")
+
+
+def test_what_somebody_should_look_at_stands_out() -> None:
+    with override("en"):
+        assert facts(replace(WELL, is_slow=True))["Speed"][1] == "warn"
+        assert facts(replace(WELL, circuit="half-open"))["Starting of workers"][1] == "warn"
+        given_up = facts(replace(WELL, state="failed", circuit="open", worker_pid=None))
+    assert given_up["Starting of workers"][1] == "danger"
+    assert "Worker process" not in given_up
+
+
+def test_without_a_pool_only_the_state_is_shown() -> None:
+    assert show_pool("starting", None).facts == []
