@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run setup ctransformers dev test lint format bench messages lock clean
+.PHONY: help run setup native ctransformers dev test lint format bench messages lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (MODEL=qwen
 
 setup: $(VENV)/.base ## Build .venv from the locked requirements
 
+native: $(VENV)/.base ## Build llama.cpp for this very processor: the fastest engine (two minutes, needs a compiler)
+	@bash deploy/build-native.sh $(VENV)
+
 ctransformers: $(VENV)/.base ## Add the ctransformers engine, for GGML and llama files of 2023
 	@bash deploy/install.sh $(VENV) requirements/ctransformers.txt
 
@@ -22,6 +25,7 @@ dev: $(VENV)/.dev ## The same, with what tests and linters need
 
 test: $(VENV)/.dev ## Install what is missing, lint and pass every test
 	@bash deploy/system-packages.sh
+	@$(MAKE) --no-print-directory native
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest $(PYTEST)
 
@@ -44,8 +48,10 @@ messages: $(VENV)/.dev ## Collect translatable strings and compile the catalogue
 	@$(BIN)/python manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
 lock: $(VENV)/.base ## Renew requirements/*.txt from requirements/*.in
-	@for f in uv base server ctransformers dev; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
+	@for f in uv base server ctransformers native-build dev; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
 	  --no-emit-find-links --python-version 3.11 --quiet requirements/$$f.in -o requirements/$$f.txt; done
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-deps \
+	  --python-version 3.11 --quiet requirements/native.in -o requirements/native.txt
 
 clean: ## Remove the virtual environment (data below var/ stays)
 	@rm -rf $(VENV)

@@ -26,6 +26,7 @@ from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo, Origin
+from inference.engines.choice import choose_engine
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from registry.errors import ModelError
 from registry.evaluating import settle_interrupted
@@ -149,9 +150,10 @@ class Runtime:
         return PoolConfig(
             model_path=self.artifact.path if self.artifact else None,
             model=self.model,
-            engine=portal.engine,
+            engine=choose_engine(portal.engine),
             slots=1 if portal.engine == "ctransformers" else portal.slots,
             threads=portal.threads,
+            prefix_cache_bytes=portal.prefix_cache_mib << 20,
             memory_bytes=portal.worker_memory_mib << 20,
             max_new_tokens=portal.max_new_tokens,
             wall_time_s=portal.wall_time_s,

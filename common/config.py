@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +17,7 @@ from common.environment import Environment
 from common.secrets import read_or_create_secret
 
 Mode = Literal["embedded", "production"]
+EngineChoice = Literal["auto", "native", "llamacpp", "ctransformers", "scripted"]
 
 SECRET_KEY_LENGTH = 50
 MISSING_SANDBOX_LAYERS = "network and user namespaces, Landlock, a seccomp filter"
@@ -42,10 +43,11 @@ class PortalSettings:
     model_signatures: Literal["required", "optional"]
     model_keys: Path | None
     model_scan_hours: int
-    engine: Literal["llamacpp", "ctransformers", "scripted"]
+    engine: EngineChoice
     scripted_ms: int
     sandbox: Literal["best-effort"]
     slots: int
+    prefix_cache_mib: int
     threads: int
     context_tokens: int
     worker_memory_mib: int
@@ -109,9 +111,7 @@ def _load(root: Path, env: Environment) -> PortalSettings:
     port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
     model = env.text("PORTAL_MODEL")
     policy = env.text("PORTAL_POLICY_FILE")
-    engine = env.choice(
-        "PORTAL_ENGINE", choices=("llamacpp", "ctransformers", "scripted"), default="llamacpp"
-    )
+    engine = env.choice("PORTAL_ENGINE", choices=get_args(EngineChoice), default="auto")
     return PortalSettings(
         mode=mode,
         data_dir=data_dir,
@@ -128,10 +128,11 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         model_signatures=_model_signatures(env, mode=mode),
         model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
         model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
-        engine=cast(Literal["llamacpp", "ctransformers", "scripted"], engine),
+        engine=cast(EngineChoice, engine),
         sandbox=_sandbox(env),
         scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
         slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
+        prefix_cache_mib=env.integer("PORTAL_PREFIX_CACHE_MIB", default=0, low=0, high=65_536),
         threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
         context_tokens=env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
         worker_memory_mib=env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),

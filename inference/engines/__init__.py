@@ -17,6 +17,12 @@ def load_engine(spec: WorkerSpec) -> Engine:
         return ScriptedEngine(spec)
     if spec.engine == "ctransformers":
         return _load_ctransformers(spec)
+    if spec.engine == "native":
+        try:
+            from inference.engines.native.engine import NativeEngine  # noqa: PLC0415 - see above
+        except ImportError:
+            raise LoadError("engine_missing") from None
+        return NativeEngine(spec)
     try:
         from inference.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415 - see above
     except ImportError:

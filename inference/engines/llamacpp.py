@@ -27,7 +27,7 @@ from inference.engine import (
     WorkerReport,
     WorkerSpec,
 )
-from inference.engines.gguf import Shape, read_shape
+from inference.engines.gguf import memory_need, read_shape
 from inference.engines.slots import Messages, SlotBook
 from inference.prompt import Trimmer
 
@@ -35,8 +35,6 @@ from inference.prompt import Trimmer
 # hang check: at 100 to 190 tokens per second and thread, 16 take about 0.1 s. 512 would be a quarter faster.
 _BATCH_PER_THREAD = 16
 _MAX_BATCH = 256
-# Address space of interpreter, libraries, thread stacks and work buffers: 400 MiB measured.
-_BASE_BYTES = 768 << 20
 
 
 class LlamaCppEngine:
@@ -182,14 +180,6 @@ class _Attempt:
 def choose_threads(spec: WorkerSpec) -> int:
     """Return the threads to decode with: what was asked for, or as many as leave a core to others."""
     return spec.threads or confinement.spare_cores()
-
-
-def memory_need(shape: Shape, *, tokens: int) -> int:
-    """Return the address space in bytes that a worker needs for such a model and so many tokens in all slots.
-
-    Twice the file, because it is mapped, and weights are copied where the processor wants another order.
-    """
-    return 2 * shape.file_bytes + tokens * shape.cache_bytes_per_token + _BASE_BYTES
 
 
 def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:

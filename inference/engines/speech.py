@@ -34,9 +34,8 @@ class Speech:
         return self.has_stopped
 
     def finish(self) -> None:
-        """Say what was held back, unless a stop text ended the answer."""
+        """Say what was held back, unless a stop text ended the answer. Half a character at the very end is left out."""
         if not self.has_stopped:
-            self._held += self._decoder.decode(b"", final=True)
             self._release(len(self._held))
 
     def _risky(self) -> int:

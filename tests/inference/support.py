@@ -12,11 +12,25 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from inference.config import Standby
-from inference.engine import ChatMessage, Event, Finished, ModelInfo, Piece, Prompt, Sampling
+from inference.engine import ChatMessage, EngineName, Event, Finished, ModelInfo, Piece, Prompt, Sampling
+from inference.engines.choice import fits_here
 from inference.pool import SCRIPTED_MODEL, AdmissionLimits, InferencePool, PoolConfig, Ticket
 
 GENEROUS = AdmissionLimits(rate_per_minute=1000)
+
+
+CONTEXT = 1024
+
+
+def config_for(model: Path, engine: EngineName) -> PoolConfig:
+    """Say how to run the starter model; skip the test where the engine is not installed."""
+    if engine == "native" and not fits_here():
+        pytest.skip("the native engine is not built: make native")
+    info = ModelInfo(name="SmolLM2-135M-Instruct", digest="", context_tokens=CONTEXT, is_starter=True)
+    return PoolConfig(model, info, engine, slots=4, limits=GENEROUS)
 
 
 def scripted(

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference.engine import LoadError
-from inference.engines.gguf import read_shape
-from inference.engines.llamacpp import memory_need
+from inference.engines.gguf import memory_need, read_shape
 
 
 def text(value: str) -> bytes:

@@ -74,4 +74,8 @@ def test_half_a_character_waits_for_its_other_half() -> None:
 
 
 def test_what_is_no_text_is_marked_as_such() -> None:
-    assert said([b"a\xff", b"b", b"\xe9\xb9"]) == ("a\ufffdb\ufffd", False)
+    assert said([b"a\xff", b"b"]) == ("a\ufffdb", False)
+
+
+def test_an_answer_cut_off_within_a_character_ends_before_it() -> None:
+    assert said([b"a", "鹭".encode()[:2]]) == ("a", False)

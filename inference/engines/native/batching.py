@@ -1,0 +1,194 @@
+"""Compute all answers at once, in one thread: continuous batching over `llama_decode`.
+
+Each step takes the last token of every answer that is being spoken, and a chunk of the prompts that are being read.
+Whoever arrives, stops or fails does so between two steps.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+
+from inference.engine import EngineError, Origin
+from inference.engines.native.context import Context
+from inference.engines.native.model import Model
+from inference.engines.native.pace import Pace, share
+from inference.engines.native.seats import Seats
+from inference.engines.native.threads import READING, ThreadWatch
+from inference.engines.native.turns import Reason, Turn, now
+
+
+@dataclass(slots=True)
+class _Part:
+    """Be one turn's share of a step: tokens to add, and whether their last one shall say what comes next."""
+
+    turn: Turn
+    tokens: list[int]
+    speaks: bool
+    row: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Forget:
+    """Ask the loop to forget an origin, and tell when that is done."""
+
+    origin: Origin
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class BatchLoop:
+    """Own the context and everything in it. Its thread lives as long as the process."""
+
+    def __init__(
+        self, context: Context, model: Model, seats: Seats, *, pace: Pace, threads: ThreadWatch
+    ) -> None:
+        self._context = context
+        self._model = model
+        self._seats = seats
+        self._pace = pace
+        self._threads = threads
+        self._inbox: queue.SimpleQueue[Turn | _Forget] = queue.SimpleQueue()
+        self._turns: list[Turn] = []
+        self._is_broken = False
+        threading.Thread(target=self._run, daemon=True, name="batches").start()
+
+    def submit(self, turn: Turn) -> None:
+        """Take a turn; no more of them at a time than there are slots."""
+        self._inbox.put(turn)
+        if self._is_broken:
+            self._give_up()
+
+    def forget(self, origin: Origin) -> None:
+        """Clear what is kept of that origin. Return when that is done, but for turns that still run."""
+        request = _Forget(origin)
+        self._inbox.put(request)
+        if self._is_broken:
+            self._give_up()
+        request.done.wait()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._take_in()
+                if self._turns:
+                    self._step()
+        finally:
+            self._is_broken = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End all turns with a failure, so that nobody waits for a thread that has gone."""
+        for turn in self._turns:
+            turn.end(None)
+        while not self._inbox.empty():
+            waiting = self._inbox.get()
+            if isinstance(waiting, Turn):
+                waiting.end(None)
+            else:
+                waiting.done.set()
+
+    def _take_in(self) -> None:
+        """Take what has arrived; wait for it where there is nothing else to do."""
+        while not self._turns or not self._inbox.empty():
+            arrived = self._inbox.get()
+            if isinstance(arrived, Turn):
+                self._seats.seat(arrived)
+                self._turns.append(arrived)
+            else:
+                self._seats.forget(arrived.origin)
+                arrived.done.set()
+
+    def _step(self) -> None:
+        for turn in [turn for turn in self._turns if turn.sink.wait_cancelled(0)]:
+            self._end(turn, "cancelled")
+        if not self._turns:
+            return
+        began = now()
+        speaking = [_Part(turn, [turn.next], speaks=True) for turn in self._turns if turn.next >= 0]
+        reading = self._chunks([turn for turn in self._turns if turn.next < 0], len(speaking))
+        self._compute([*speaking, *reading])
+        self._learn(len(speaking), sum(len(part.tokens) for part in reading), now() - began)
+
+    def _chunks(self, turns: list[Turn], speaking: int) -> list[_Part]:
+        """Share what this step may read among the prompts that are not read yet."""
+        if not turns:
+            return []
+        budget = min(self._pace.chunk(speaking), self._context.capacity - speaking)
+        parts = []
+        for turn, most in zip(turns, share(budget, [turn.lacks for turn in turns]), strict=True):
+            if most:
+                at = len(turn.sequence.tokens)
+                size = min(most, self._seats.until_head(turn) or most)
+                parts.append(_Part(turn, turn.tokens[at : at + size], speaks=at + size == len(turn.tokens)))
+        return parts
+
+    def _compute(self, parts: list[_Part]) -> None:
+        self._context.clear_batch()
+        for part in parts:
+            self._add(part)
+        if self._context.decode():
+            for part in parts:
+                self._settle(part)
+        else:
+            self._compute_one_by_one(parts)
+
+    def _add(self, part: _Part) -> None:
+        sequence = part.turn.sequence
+        part.row = self._context.add_all(
+            part.tokens, position=len(sequence.tokens), slot=sequence.slot, speaks=part.speaks
+        )
+
+    def _compute_one_by_one(self, parts: list[_Part]) -> None:
+        """Find out which turn the library refuses; the others go on."""
+        for part in parts:
+            sequence = part.turn.sequence
+            self._context.cut(sequence.slot, keep=len(sequence.tokens))
+        for part in parts:
+            self._context.clear_batch()
+            self._add(part)
+            if self._context.decode():
+                self._settle(part)
+            else:
+                part.turn.sequence.must_forget = True
+                self._end(part.turn, None)
+
+    def _settle(self, part: _Part) -> None:
+        """Note what was computed, and let the turn say its next word."""
+        turn = part.turn
+        turn.sequence.tokens += part.tokens
+        if turn.next < 0:
+            self._seats.note_head(turn)
+            turn.pulse(now())
+        if part.speaks:
+            self._speak(turn, part.row)
+
+    def _speak(self, turn: Turn, row: int) -> None:
+        try:
+            token = turn.sampler.choose(self._context, row)
+        except EngineError:
+            self._end(turn, None)
+            return
+        reason: Reason | None = "complete"
+        if not self._model.is_end(token):
+            reason = turn.hear(token, self._model.piece(token), now())
+        if reason:
+            turn.speech.finish()
+            self._end(turn, reason)
+
+    def _end(self, turn: Turn, reason: Reason | None) -> None:
+        self._turns.remove(turn)
+        turn.sampler.close()
+        self._seats.leave(turn)
+        turn.end(reason)
+
+    def _learn(self, speaking: int, chunk: int, seconds: float) -> None:
+        self._pace.note(speaking=speaking, chunk=chunk, seconds=seconds)
+        before = self._threads.threads
+        if not chunk:
+            self._threads.note(kind=speaking, seconds=seconds, now=now())
+        elif not speaking and chunk >= 8:
+            self._threads.note(kind=READING, seconds=seconds / chunk, now=now())
+        if self._threads.threads != before:
+            self._context.use_threads(self._threads.threads)
+            self._pace.reset()
