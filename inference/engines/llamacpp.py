@@ -35,6 +35,10 @@ from inference.prompt import Trimmer
 # hang check: at 100 to 190 tokens per second and thread, 16 take about 0.1 s. 512 would be a quarter faster.
 _BATCH_PER_THREAD = 16
 _MAX_BATCH = 256
+# The library lowers what was said before in the whole vocabulary, then looks for the likeliest. The other way round
+# the search among the few that count costs nothing: 5 % more tokens per second with four answers at once.
+_SAMPLERS = ["top_k", "penalties", "top_p", "min_p", "temperature"]
+_ALL_SAMPLERS = ["penalties", "top_p", "min_p", "temperature"]
 
 
 class LlamaCppEngine:
@@ -191,6 +195,7 @@ def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
         "top_p": sampling.top_p,
         "repeat_penalty": sampling.repeat_penalty,
         "stop": list(sampling.stop),
+        "samplers": _SAMPLERS if sampling.top_k else _ALL_SAMPLERS,
         "id_slot": slot,
         "cache_prompt": True,
         "stream": True,

@@ -1,0 +1,168 @@
+"""Let a worker compute with as many threads as cores are free, and change that while it computes.
+
+Threads of one computation wait for each other hundreds of times per token. Where one of them has to share its core
+with another process, all lose what it loses: two threads on two cores fall from 60 tokens per second to between 1 and
+30, while one thread alone makes 40, busy neighbour or not. So the thread that needs a shared core is taken out while
+the neighbour is there.
+
+llama.cpp's server has no call for that, but its OpenMP runtime (GNU libgomp) asks before every computation: with
+`OMP_DYNAMIC=true` (`inference.process.worker_environment`) it takes no more threads than the calling thread's affinity
+names cores, less the machine's load average, which a worker cannot read. So the affinity of the computing threads,
+set from outside, says how many there are. Nothing of the worker's cage has to be opened for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+# Seconds between two looks. The kernel counts in hundredths: a look tells cores to within a tenth.
+INTERVAL_S = 0.1
+# Looks in a row at a worker that does nothing, after which nobody looks until the next turn.
+IDLE_LOOKS = 10
+# A share of a core below which a worker does nothing.
+IDLE_CORES = 0.05
+# A neighbour that wants a whole core gets half of it as long as we use it, too: more than this much of a core in
+# others' use takes a thread away, less than that gives it back. In between nothing changes.
+TAKE_ABOVE, GIVE_BELOW = 0.4, 0.2
+
+# Engines that ask OpenMP how many threads to take. Others would only be squeezed onto fewer cores.
+GOVERNED = frozenset({"llamacpp", "native"})
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Hold processor time in seconds, since always: `idle` of each core that we may use, `own` of the worker."""
+
+    at: float
+    idle: dict[int, float]
+    own: float
+
+
+def usual_threads() -> int:
+    """Return the threads for a worker where nothing was measured: all cores that may be used but one.
+
+    A core stays free for the web process, as nobody knows then what a busy core would do to this worker.
+    """
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def decide(threads: int, *, others: float, cores: int, most: int) -> int:
+    """Return how many threads to compute with, given how many there are and how many cores others use."""
+    free = cores - others
+    fewer, more = math.floor(free + TAKE_ABOVE), math.floor(free + GIVE_BELOW)
+    wanted = fewer if threads > fewer else max(threads, more)
+    return max(1, min(wanted, most))
+
+
+class Governor:
+    """Watch over one worker while it computes. All methods belong to the event loop's thread.
+
+    `threads` is with how many it computes now, `most` with how many it may.
+    """
+
+    def __init__(self, pid: int, *, most: int) -> None:
+        self._pid = pid
+        self._most = most
+        self._cores = os.sched_getaffinity(0)
+        self._last: Look | None = None
+        self._others = 0.0
+        self._idle_looks = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_sealed = False
+        self.threads = most
+
+    def wake(self) -> None:
+        """Begin to look, if nobody does: the worker has been given something to do."""
+        self._idle_looks = 0
+        if self._timer is None and self._most > 1:
+            self._seal()
+            self._last = self._look()
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._tick)
+
+    def stop(self) -> None:
+        """Look no more: the worker has gone."""
+        self._most = 1
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def limit(self, most: int) -> None:
+        """Compute with at most that many threads from now on, and with as many at first."""
+        self._last = self._look()
+        self._others = 0.0
+        self._set(most)
+        self._most = most
+
+    def _seal(self) -> None:
+        """Let the worker open nothing more. A libgomp that reads the load average counts our own threads as load."""
+        if not self._is_sealed:
+            self._is_sealed = True
+            with contextlib.suppress(OSError):
+                resource.prlimit(self._pid, resource.RLIMIT_NOFILE, (0, 0))
+
+    def _tick(self) -> None:
+        self._timer = None
+        look, before = self._look(), self._last
+        if look is None or before is None:
+            return
+        self._last = look
+        self._learn(before, look)
+        self._set(decide(self.threads, others=self._others, cores=len(look.idle), most=self._most))
+        if self._idle_looks < IDLE_LOOKS:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._tick)
+
+    def _learn(self, before: Look, look: Look) -> None:
+        """Take a look into the mean of what others use, in cores; the latest counts half."""
+        passed = look.at - before.at
+        idle = sum(spent - before.idle.get(core, spent) for core, spent in look.idle.items())
+        own = look.own - before.own
+        others = max(0.0, len(look.idle) - (idle + own) / passed)
+        self._others += 0.5 * (others - self._others)
+        self._idle_looks = self._idle_looks + 1 if own < IDLE_CORES * passed else 0
+
+    def _set(self, threads: int) -> None:
+        """Let the computing threads see that many cores, those that were idle longest so far."""
+        if threads == self.threads or self._last is None:
+            return
+        idle = self._last.idle
+        cores = set(sorted(idle, key=lambda core: -idle[core])[:threads])
+        with contextlib.suppress(OSError):
+            for thread in self._computing():
+                os.sched_setaffinity(thread, cores)
+            self.threads = threads
+
+    def _computing(self) -> list[int]:
+        """Return the threads that have used most processor time: the one that asks for a computation is among them."""
+        spent = {
+            int(task.name): _cpu_s(task / "stat") for task in (_PROC / str(self._pid) / "task").iterdir()
+        }
+        return sorted(spent, key=lambda thread: -spent[thread])[: len(self._cores)]
+
+    def _look(self) -> Look | None:
+        """Return what the kernel has counted, None where it does not say."""
+        try:
+            own = _cpu_s(_PROC / str(self._pid) / "stat")
+            lines = (_PROC / "stat").read_text().splitlines()
+        except OSError:
+            return None
+        idle = {}
+        for line in lines:
+            name, *times = line.split()
+            if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in self._cores:
+                idle[int(name[3:])] = (int(times[3]) + int(times[4])) / _TICKS_PER_S
+        return Look(asyncio.get_running_loop().time(), idle, own) if idle else None
+
+
+def _cpu_s(path: Path) -> float:
+    """Read user and system time from a `stat` file of a process or thread. Its name may hold anything but `)`."""
+    fields = path.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
