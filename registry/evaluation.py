@@ -19,6 +19,7 @@ from django.db.models import F
 from inference.admission import AdmissionLimits
 from inference.config import PoolConfig
 from inference.engine import ModelInfo
+from inference.engines.choice import choose_engine
 from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong
 from inference.memory import machine_bytes
 from registry.banks import BANKS, CORPORA, Bank, Corpus, Item, read_corpus
@@ -85,7 +86,7 @@ def caged(artifact: ModelArtifact) -> PoolConfig:
             digest=artifact.sha256,
             context_tokens=min(artifact.context_tokens, portal.context_tokens),
         ),
-        engine=portal.engine,
+        engine=choose_engine(portal.engine),
         sandbox=portal.sandbox,
         slots=portal.slots,
         threads=portal.threads,
