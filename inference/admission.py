@@ -1,14 +1,18 @@
 """Decide who may have a turn now: rate, turns per person, room in the queue.
 
-A ticket is a place for one turn. What counts towards the rate is only a ticket that was given: an attempt
-that is refused, for whatever reason, costs nothing, so that impatience does not lock anybody out for
-longer.
+A ticket is a place for one turn. One tenant cannot take them all where others may come: it may hold so many times what
+is still free (Choudhury and Hahne, "Dynamic queue length thresholds", 1998), so that a place is left for whoever comes,
+and no tenant needs a fixed part that lies idle.
+
+What counts towards the rate is only a ticket that was given: an attempt that is refused, for whatever reason, costs
+nothing, so that impatience does not lock anybody out for longer.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
@@ -16,6 +20,10 @@ from limits.storage import MemoryStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 
 from inference.errors import Busy, QueueFull, RateLimited
+from inference.queueing import Claim
+
+# A tenant of weight 1 may hold three times what is free: alone that is three quarters of all places.
+TIMES_FREE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +56,42 @@ class Admission:
         self._window = MovingWindowRateLimiter(storage if storage is not None else MemoryStorage())
         self._places = slots + limits.queue_length
         self._out: Counter[tuple[str, str]] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self.others_may_come = False
+
+    def set_slots(self, slots: int) -> None:
+        """Say how many slots there are now: those who hold one do not wait."""
+        self._places = slots + self._limits.queue_length
 
     @property
     def tickets(self) -> int:
         """Return how many tickets are out."""
         return self._out.total()
 
-    def take(self, *, tenant: str, person: str, turn_ms: int, place_ms: int) -> None:
+    def take(self, claim: Claim, *, turn_ms: Callable[[], int], place_ms: Callable[[], int]) -> None:
         """Take a place. Raise Busy, QueueFull or RateLimited.
 
         `turn_ms` and `place_ms` estimate how long a turn takes and until a place comes free: told to whom
         is refused.
         """
-        key = (tenant, person)
+        key = (claim.tenant, claim.person)
         if self._out[key] >= self._limits.running_per_person:
-            raise Busy(retry_after_ms=turn_ms)
-        if self.tickets >= self._places:
-            raise QueueFull(retry_after_ms=place_ms)
-        if not self._window.hit(self._rate, tenant, person):
-            reset, _ = self._window.get_window_stats(self._rate, tenant, person)
+            raise Busy(retry_after_ms=turn_ms())
+        if not self._has_place(claim):
+            raise QueueFull(retry_after_ms=place_ms())
+        if not self._window.hit(self._rate, *key):
+            reset, _ = self._window.get_window_stats(self._rate, *key)
             raise RateLimited(retry_after_ms=max(1, round((reset - time.time()) * 1000)))
         self._out[key] += 1
+        self._tenants[claim.tenant] += 1
 
-    def give_back(self, *, tenant: str, person: str) -> None:
+    def give_back(self, claim: Claim) -> None:
         """Give a place back. Call it once for each `take`."""
-        key = (tenant, person)
-        self._out[key] -= 1
-        if not self._out[key]:
-            del self._out[key]
+        self._out -= Counter({(claim.tenant, claim.person): 1})
+        self._tenants -= Counter({claim.tenant: 1})
+
+    def _has_place(self, claim: Claim) -> bool:
+        free, mine = self._places - self.tickets, self._tenants[claim.tenant]
+        if not mine or not (self.others_may_come or self.tickets > mine):
+            return free > 0
+        return free > 1 and mine < TIMES_FREE * claim.weight * free

@@ -24,6 +24,7 @@ from inference.admission import Admission, AdmissionLimits
 from inference.config import SCRIPTED_MODEL, PoolConfig
 from inference.engine import Event, Finished, Origin, Prompt, WorkerReport
 from inference.errors import EngineUnavailable
+from inference.queueing import Claim
 from inference.scheduler import Scheduler
 from inference.status import PoolStatus, sum_up
 from inference.supervisor import State
@@ -38,9 +39,8 @@ class Ticket:
     Use it in a `with` block: leaving it frees place and slot in any case.
     """
 
-    def __init__(self, scheduler: Scheduler, admission: Admission, *, tenant: str, person: str) -> None:
-        self.tenant = tenant
-        self.person = person
+    def __init__(self, scheduler: Scheduler, admission: Admission, claim: Claim) -> None:
+        self.claim = claim
         self._scheduler = scheduler
         self._admission = admission
         self._turn: Turn | None = None
@@ -61,7 +61,7 @@ class Ticket:
         if self._released:
             return
         self._released = True
-        self._admission.give_back(tenant=self.tenant, person=self.person)
+        self._admission.give_back(self.claim)
         if self._turn is not None:
             self._scheduler.abandon(self._turn)
 
@@ -69,8 +69,8 @@ class Ticket:
         """Put the one turn of this ticket into the queue. For the pool."""
         if self._released or self._turn is not None:
             raise RuntimeError("a ticket is good for one turn")
-        origin = replace(prompt.origin, tenant=self.tenant, person=self.person)
-        self._turn = self._scheduler.enqueue(self.tenant, replace(prompt, origin=origin))
+        origin = replace(prompt.origin, tenant=self.claim.tenant, person=self.claim.person)
+        self._turn = self._scheduler.enqueue(self.claim, replace(prompt, origin=origin))
         if self.is_stopped:
             self._scheduler.end(self._turn, "stopped")
         return self._turn
@@ -96,10 +96,15 @@ class InferencePool:
         *,
         rate_storage: Storage | None = None,
         turnstile: asyncio.Lock | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.config = config
-        self._admission = Admission(config.limits, slots=config.slots, storage=rate_storage)
+        self._admission = admission or Admission(config.limits, slots=config.slots, storage=rate_storage)
         self._scheduler = Scheduler(config, turnstile or asyncio.Lock())
+
+    def expect_others(self, others_may_come: bool) -> None:  # noqa: FBT001
+        """Say whether there are tenants besides the one that asks: then none of them gets every slot and place."""
+        self._admission.others_may_come = self._scheduler.shares.others_may_come = others_may_come
 
     @property
     def state(self) -> State:
@@ -178,17 +183,18 @@ class InferencePool:
         """Drop what the engine keeps of that origin's text; an empty field stands for all."""
         self._scheduler.forget(origin)
 
-    def admit(self, *, tenant: str, person: str) -> Ticket:
-        """Give this person a place for one turn.
+    def admit(self, *, tenant: str, person: str, weight: float = 1.0) -> Ticket:
+        """Give this person a place for one turn; `weight` is the tenant's share against 1 of an ordinary tenant.
 
         Raise RateLimited, Busy, QueueFull or EngineUnavailable, with `retry_after_ms` unless the pool is
         closed.
         """
         self._scheduler.require_engine()
-        turn_ms = round(self._scheduler.pace.mean_s * 1000)
-        place_ms = self._scheduler.next_wait_ms()
-        self._admission.take(tenant=tenant, person=person, turn_ms=turn_ms, place_ms=place_ms)
-        return Ticket(self._scheduler, self._admission, tenant=tenant, person=person)
+        claim = Claim(tenant, person, weight)
+        self._admission.take(
+            claim, turn_ms=self._scheduler.turn_ms, place_ms=lambda: self._scheduler.next_wait_ms(tenant)
+        )
+        return Ticket(self._scheduler, self._admission, claim)
 
     async def generate(self, ticket: Ticket, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """Answer the prompt: Queued* Started Piece* Finished; without Started where it was stopped before.

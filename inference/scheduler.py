@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import itertools
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, astuple, replace
 
@@ -25,10 +26,12 @@ from inference.errors import (
     QueueTimeout,
     RequestUnsupported,
 )
+from inference.forecast import Forecast, Prospect, draws_for
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
-from inference.queueing import FairQueue, Pace
+from inference.queueing import Claim, FairQueue
+from inference.sharing import SlotRule, SlotShares
 from inference.supervisor import Callbacks, Supervisor
-from inference.turn import Turn
+from inference.turn import RETELL_S, Turn
 from inference.upkeep import Upkeep
 from inference.watch import Watch
 from inference.wire import Cancel, Count, Counted, Ended, Forget, FromWorker, Progress, Refused, Run, Text
@@ -65,7 +68,9 @@ class Scheduler:
         self._numbers = itertools.count(1)
         self.queue: FairQueue[Turn] = FairQueue()
         self.running: dict[int, Turn] = {}
-        self.pace = Pace()
+        self.shares = SlotShares()
+        self._forecast = Forecast(wall_time_s=config.wall_time_s)
+        self._retell: asyncio.TimerHandle | None = None
         self._counts: dict[int, tuple[Child, asyncio.Future[int]]] = {}
         self._salt = secrets.token_bytes(32)
         self.worker = Supervisor(
@@ -74,11 +79,18 @@ class Scheduler:
         self.upkeep = Upkeep(config, self.worker, turnstile)
         self._watch = Watch(hang_s=config.hang_s, on_silence=self._note_silence)
 
-    def next_wait_ms(self) -> int:
-        """Estimate how long one would wait who came now, in milliseconds."""
-        return self._waits_ms(len(self.queue) + 1)[-1]
+    def turn_ms(self) -> int:
+        """Return how long a turn takes on the average, in milliseconds."""
+        return round(self._forecast.turn_s * 1000)
 
-    def enqueue(self, tenant: str, prompt: Prompt) -> Turn:
+    def next_wait_ms(self, tenant: str) -> int:
+        """Estimate how long one of that tenant would wait who came now, behind all others, in milliseconds."""
+        last = Prospect(
+            tenant, self._config.max_new_tokens, self._config.limits.queue_timeout_s, draws_for(0)
+        )
+        return self._waits_ms(_now(), last)[-1]
+
+    def enqueue(self, claim: Claim, prompt: Prompt) -> Turn:
         """Put a new turn into the queue, or onto a slot if one is free.
 
         Raise PromptTooLong or EngineUnavailable.
@@ -86,8 +98,9 @@ class Scheduler:
         self.require_engine()
         fitting = self._fit(prompt)
         trimmed = len(prompt.messages) - len(fitting.messages)
-        turn = Turn(next(self._numbers), tenant, fitting, now=_now(), trimmed=trimmed)
+        turn = Turn(next(self._numbers), claim, fitting, now=_now(), trimmed=trimmed)
         self.queue.push(turn)
+        self.shares.arrive(claim, now=_now())
         self._later(self._config.limits.queue_timeout_s, self._give_up, turn)
         self._dispatch()
         return turn
@@ -95,7 +108,7 @@ class Scheduler:
     def end(self, turn: Turn, verdict: FinishReason) -> None:
         """End a turn for that reason, in whatever phase it is."""
         if turn.phase == "waiting":
-            self.queue.remove(turn)
+            self._take_out(turn)
             turn.verdict = verdict
             turn.finish(_now())
             self._tell_places()
@@ -171,9 +184,10 @@ class Scheduler:
 
     def _dispatch(self) -> None:
         """Start whoever is next while a slot is free, and tell the others their place."""
-        child = self.worker.active
-        while child is not None and self.queue and len(child.turns) < self._capacity:
-            turn = self.queue.pop()
+        while (child := self.worker.active) is not None and len(child.turns) < self._capacity:
+            turn = self.queue.pop(self._permission(child), work=self._forecast.turn_s)
+            if turn is None:
+                break
             if not child.turns:
                 self._watch.begin(child)
             self.running[turn.number] = child.turns[turn.number] = turn
@@ -192,16 +206,34 @@ class Scheduler:
         return next(child for child in self.worker.children if turn.number in child.turns)
 
     def _tell_places(self) -> None:
-        for position, (turn, eta_ms) in enumerate(
-            zip(self.queue, self._waits_ms(len(self.queue)), strict=True), 1
-        ):
-            turn.place(position, eta_ms)
+        """Tell those who wait what is news to them, and look again after a while: estimates move."""
+        if self._retell is not None:
+            self._retell.cancel()
+            self._retell = None
+        if self.queue:
+            now = _now()
+            for position, (turn, eta_ms) in enumerate(zip(self.queue, self._waits_ms(now), strict=True), 1):
+                turn.place(position, eta_ms, now)
+            # Slots that were kept for those who do not come are given to those who wait, too.
+            self._retell = asyncio.get_running_loop().call_later(RETELL_S, self._dispatch)
 
-    def _waits_ms(self, waiting: int) -> list[int]:
-        now = _now()
+    def _permission(self, child: Child) -> Callable[[str, str], bool]:
+        """Return what says whether that person of that tenant may have one more slot of a worker."""
+        claims = [turn.claim for turn in child.turns.values()]
+        held = Counter(claim.tenant for claim in claims)
+        people = Counter((claim.tenant, claim.person) for claim in claims)
+        rule, alone = self._rule(), self.queue.tenants < 2
+        return lambda tenant, person: rule.may_take(tenant, held, alone=alone, own=people[tenant, person])
+
+    def _rule(self) -> SlotRule:
+        return self.shares.rule(self._capacity, now=_now())
+
+    def _waits_ms(self, now: float, *more: Prospect) -> list[int]:
         child = self.worker.active
-        ran = [now - turn.started_at for turn in (child.turns if child else self.running).values()]
-        return self.pace.waits_ms(running_s=ran, slots=self._config.slots, waiting=waiting)
+        running = [turn.standing(now) for turn in (child.turns if child else self.running).values()]
+        patience_s = self._config.limits.queue_timeout_s
+        waiting = [turn.prospect(now, patience_s=patience_s) for turn in self.queue]
+        return self._forecast.waits_ms(running, [*waiting, *more], self._rule())
 
     def _receive(self, child: Child, message: FromWorker) -> None:
         """Act on what a worker says about a turn. It must be one that runs on it."""
@@ -231,9 +263,14 @@ class Scheduler:
                 child.kill("the worker broke the protocol")
 
     def _free(self, child: Child, turn: Turn) -> None:
+        self._forecast.note(
+            first_s=turn.first_at - turn.started_at,
+            made=turn.pieces,
+            decoding_s=turn.last_at - turn.first_at,
+            beside=len(child.turns),
+        )
         del self.running[turn.number], child.turns[turn.number]
-        turn.set_timer(None)
-        self.pace.note(_now() - turn.started_at)
+        self._settle(turn)
         for origin in turn.forgets:
             child.send(Forget(origin))
         if not child.turns:
@@ -249,7 +286,7 @@ class Scheduler:
         closed = self.worker.state == "closed"
         for turn in child.turns.values():
             turn.fail(EngineUnavailable() if closed else EngineFailed())
-            turn.set_timer(None)
+            self._settle(turn)
             del self.running[turn.number]
         child.turns.clear()
         for asked, waiting in self._counts.values():
@@ -259,8 +296,21 @@ class Scheduler:
 
     def _fail_waiting(self) -> None:
         """End those that wait for an engine which does not come."""
-        while self.queue:
-            self.queue.pop().fail(EngineUnavailable())
+        for turn in list(self.queue):
+            self._take_out(turn)
+            turn.fail(EngineUnavailable())
+        self._tell_places()
+
+    def _take_out(self, turn: Turn) -> None:
+        """Take one out that waits no longer and gets no slot."""
+        self.queue.remove(turn)
+        self.shares.leave(turn.claim, now=_now())
+
+    def _settle(self, turn: Turn) -> None:
+        """Charge a turn that has left its slot to whose it was."""
+        turn.set_timer(None)
+        self.queue.settle(turn, work=_now() - turn.started_at)
+        self.shares.leave(turn.claim, now=_now())
 
     def _later(self, seconds: float, act: Callable[[Turn], None], turn: Turn) -> None:
         turn.set_timer(asyncio.get_running_loop().call_later(seconds, act, turn))
@@ -270,8 +320,8 @@ class Scheduler:
         if self.worker.is_emptying:
             self._later(self._config.limits.queue_timeout_s, self._give_up, turn)
             return
-        self.queue.remove(turn)
-        turn.fail(QueueTimeout(retry_after_ms=self.next_wait_ms()))
+        self._take_out(turn)
+        turn.fail(QueueTimeout(retry_after_ms=self.next_wait_ms(turn.claim.tenant)))
         self._tell_places()
 
     def _time_out(self, turn: Turn) -> None:

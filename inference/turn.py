@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from inference.engine import (
@@ -21,6 +21,8 @@ from inference.engine import (
     Usage,
 )
 from inference.errors import InferenceError
+from inference.forecast import Progress, Prospect, draws_for
+from inference.queueing import Claim
 
 Phase = Literal["waiting", "running", "over"]
 
@@ -69,6 +71,29 @@ class Mailbox:
             self._waiter.set_result(None)
 
 
+# A wait is told again when it has moved by more than both, seconds and a part of what is left, but not sooner than
+# RETELL_S after the last time.
+RETELL_S = 2.0
+_MOVED_S = 1.0
+_MOVED_PART = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Remember what was told of a place: when, and when its slot was to come."""
+
+    position: int
+    at: float
+    start_at: float
+
+    def is_news(self, before: _Told) -> bool:
+        if self.position != before.position:
+            return True
+        moved = abs(self.start_at - before.start_at)
+        enough = max(_MOVED_S, _MOVED_PART * (self.start_at - self.at))
+        return moved > enough and self.at - before.at >= RETELL_S
+
+
 class Turn:
     """Keep what the pool knows of one turn. Times are those of the event loop's clock, in seconds.
 
@@ -77,9 +102,9 @@ class Turn:
     the engine last gave a sign of life for it, `forgets` what shall be forgotten once it has ended.
     """
 
-    def __init__(self, number: int, tenant: str, prompt: Prompt, *, now: float, trimmed: int = 0) -> None:
+    def __init__(self, number: int, claim: Claim, prompt: Prompt, *, now: float, trimmed: int = 0) -> None:
         self.number = number
-        self.tenant = tenant
+        self.claim = claim
         self.prompt = prompt
         self.phase: Phase = "waiting"
         self.mailbox = Mailbox()
@@ -91,18 +116,38 @@ class Turn:
         self.has_signs = False
         self.is_lost = False
         self.forgets: list[Origin] = []
+        self.first_at = 0.0
+        self.last_at = 0.0
+        self.pieces = 0
         self._queued_at = now
         self._trimmed = trimmed
-        self._first_at = 0.0
-        self._place: tuple[int, int] | None = None
-        self._pieces = 0
+        self._told: _Told | None = None
+        self._draws = draws_for(number)
         self._prompt_tokens = 0
 
-    def place(self, position: int, eta_ms: int) -> None:
-        """Tell the place in the queue, if it is another one than last time."""
-        if self._place is None or self._place[0] != position:
-            self._place = (position, eta_ms)
+    def place(self, position: int, eta_ms: int, now: float) -> None:
+        """Tell the place in the queue and the wait, if they are news since they were told last."""
+        told = _Told(position, now, now + eta_ms / 1000)
+        if self._told is None or told.is_news(self._told):
+            self._told = told
             self.mailbox.put(Queued(position, eta_ms))
+
+    def prospect(self, now: float, *, patience_s: float) -> Prospect:
+        """Return what is known of it for an estimate, while it waits."""
+        rest = self._queued_at + patience_s - now
+        return Prospect(self.claim.tenant, self.prompt.sampling.max_new_tokens, rest, self._draws)
+
+    def standing(self, now: float) -> Progress:
+        """Return how far it is for an estimate, while it runs."""
+        return Progress(
+            tenant=self.claim.tenant,
+            ran_s=now - self.started_at,
+            made=self.pieces,
+            decoding_s=self.last_at - self.first_at,
+            limit=self.prompt.sampling.max_new_tokens,
+            draws=self._draws,
+            is_ending=self.phase == "over" or self.verdict is not None,
+        )
 
     def begin(self, now: float) -> None:
         """Note that the engine has it."""
@@ -121,16 +166,17 @@ class Turn:
         self.characters += len(text)
         if self.phase == "over" or self.verdict is not None:
             return
-        self._pieces += 1
-        if self._pieces == 1:
-            self._first_at = now
+        self.pieces += 1
+        self.last_at = now
+        if self.pieces == 1:
+            self.first_at = now
         self.mailbox.put_text(text)
 
     def finish(self, now: float, outcome: Outcome | None = None) -> None:
         """End it for the reader, with the engine's figures or, where it has not given any, with our own."""
         if self.phase == "over":
             return
-        usage = outcome.usage if outcome else Usage(self._prompt_tokens, self._pieces)
+        usage = outcome.usage if outcome else Usage(self._prompt_tokens, self.pieces)
         pace = outcome.tokens_per_second if outcome else 0.0
         usage = replace(usage, trimmed_messages=usage.trimmed_messages + self._trimmed)
         self._end()
@@ -167,7 +213,7 @@ class Turn:
         started = self.started_at or now
         return Timings(
             queue_ms=_ms(started - self._queued_at),
-            first_token_ms=_ms(self._first_at - started) if self._first_at else 0,
+            first_token_ms=_ms(self.first_at - started) if self.first_at else 0,
             total_ms=_ms(now - self._queued_at),
             tokens_per_second=pace,
         )

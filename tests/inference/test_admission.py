@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -8,6 +9,7 @@ from inference.admission import Admission, AdmissionLimits
 from inference.engine import ModelInfo, Queued
 from inference.errors import Busy, PromptTooLong, QueueFull, QueueTimeout, RateLimited
 from inference.pool import InferencePool
+from inference.queueing import Claim
 from tests.inference.support import answer, ask, end_of, open_pool, read, scripted, talk, until
 
 
@@ -149,8 +151,41 @@ def test_limits_that_admit_nobody_are_refused(limits: dict[str, int]) -> None:
         AdmissionLimits(**limits)
 
 
+def filled(limits: AdmissionLimits, **tenants: int) -> Admission:
+    """Return an admission in which tenants in turn have taken as many places as they could, up to a number each."""
+    admission = Admission(limits, slots=4)
+    admission.others_may_come = True
+    for number in range(max(tenants.values())):
+        for tenant, wanted in tenants.items():
+            if number < wanted:
+                with contextlib.suppress(QueueFull):
+                    admission.take(Claim(tenant, f"p{number}"), turn_ms=int, place_ms=int)
+    return admission
+
+
+def test_a_flood_of_one_tenant_takes_three_quarters_of_all_places() -> None:
+    limits = AdmissionLimits(queue_length=36)
+    assert filled(limits, north=100).tickets == 30
+
+
+@pytest.mark.parametrize("floods", [1, 2, 5, 12])
+def test_however_many_tenants_flood_another_one_still_finds_a_place(floods: int) -> None:
+    admission = filled(
+        AdmissionLimits(queue_length=36), **{f"flood{number}": 100 for number in range(floods)}
+    )
+    admission.take(Claim("south", "ann"), turn_ms=int, place_ms=int)
+
+
+def test_the_only_tenant_takes_every_place() -> None:
+    admission = Admission(AdmissionLimits(queue_length=6), slots=4)
+    for number in range(10):
+        admission.take(Claim("north", f"p{number}"), turn_ms=int, place_ms=int)
+    with pytest.raises(QueueFull):
+        admission.take(Claim("north", "late"), turn_ms=int, place_ms=int)
+
+
 def test_who_is_gone_leaves_nothing_behind_in_the_count() -> None:
     admission = Admission(AdmissionLimits(), slots=1)
-    admission.take(tenant="north", person="ann", turn_ms=1, place_ms=1)
-    admission.give_back(tenant="north", person="ann")
+    admission.take(Claim("north", "ann"), turn_ms=int, place_ms=int)
+    admission.give_back(Claim("north", "ann"))
     assert admission.tickets == 0
