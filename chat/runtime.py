@@ -158,6 +158,7 @@ class Runtime:
             max_new_tokens=portal.max_new_tokens,
             wall_time_s=portal.wall_time_s,
             scripted_ms=portal.scripted_ms,
+            sandbox=portal.sandbox,
             limits=AdmissionLimits(
                 rate_per_minute=portal.rate_per_minute,
                 running_per_person=portal.running_per_person,

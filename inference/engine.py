@@ -169,6 +169,8 @@ class WorkerSpec:
     `prefix_cache_bytes` bounds, per tenant, what an engine that can may keep of conversations that lost their slot.
     `niceness` is how far the worker stands back behind other processes: 0 not at all, 19 as far as it goes.
     `architecture` names what a GGML file does not say of itself.
+    `scratch_path` is an empty folder in which an engine may make a socket while it loads; who starts the worker
+    makes and removes it.
     """
 
     engine: EngineName
@@ -182,6 +184,7 @@ class WorkerSpec:
     prefix_cache_bytes: int = 0
     niceness: int = 0
     architecture: str = ""
+    scratch_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

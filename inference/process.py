@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -36,12 +39,14 @@ def worker_environment() -> dict[str, str]:
 
     OMP_DYNAMIC: see `inference.governor`, which takes a thread away while another process needs its core. Without
     it, waiting threads would have to sleep (OMP_WAIT_POLICY=passive), which costs a third of a quiet machine's speed.
-    MALLOC_ARENA_MAX: each arena reserves 64 MiB of the address space that we limit.
+    MALLOC_ARENA_MAX: each arena reserves 64 MiB of the address space that we limit. OPENBLAS_NUM_THREADS: numpy,
+    which an engine may import, would make threads before the cage is there, and the cage binds no older thread.
     """
     return {
         "LC_ALL": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         "OMP_DYNAMIC": "true",
+        "OPENBLAS_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONPATH": str(_ROOT),
@@ -77,6 +82,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._killed_for = ""
         self._ends_awaited = 2
         self.governor: Governor | None = None
+        self.scratch = tempfile.mkdtemp(prefix="engine-")
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -89,7 +95,11 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def hear(self, data: bytes) -> None:
-        """Hand on what the worker says; kill it if that is no message."""
+        """Hand on what the worker says; kill it if that is no message.
+
+        It says nothing before it has loaded, so its folder is not needed any more.
+        """
+        self._remove_scratch()
         try:
             for line in self._splitter.feed(data):
                 if not self._killed_for:
@@ -103,11 +113,17 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def note_end(self) -> None:
         """Note one of the two ends: of the process, and of what it says."""
+        self._remove_scratch()
         self._ends_awaited -= 1
         if self.governor is not None:
             self.governor.stop()
         if not self._ends_awaited and not self.gone.done():
             self.gone.set_result(self._killed_for or "the worker ended unexpectedly")
+
+    def _remove_scratch(self) -> None:
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch = ""
 
     def send(self, message: ToWorker) -> None:
         """Send a message; nothing happens if the worker has gone. Raise WireError if it is too large."""
@@ -160,11 +176,11 @@ async def start_worker(spec: WorkerSpec, on_message: Callable[[FromWorker], None
             close_fds=True,
         )
     except BaseException:
-        ear.close()
+        ear.close()  # This also ends the folder.
         raise
     finally:
         os.close(outward)
-    worker.send(Open(spec))
+    worker.send(Open(replace(spec, scratch_path=worker.scratch)))
     if spec.engine in GOVERNED:
         worker.governor = Governor(worker.pid, most=spec.threads or usual_threads())
     return worker

@@ -17,6 +17,7 @@ from typing import Literal
 
 from inference import memory
 from inference.breaker import PROVEN_S, Breaker
+from inference.cage.names import breaches, describe
 from inference.child import Child
 from inference.config import PoolConfig
 from inference.engine import LOAD_ERRORS, WorkerReport
@@ -325,8 +326,10 @@ class Supervisor:
         match message:
             case Ready(report) if child.phase == "loading":
                 self._note_ready(child, report)
-            case Broken(code) if child.phase == "loading":
+            case Broken(code, cage) if child.phase == "loading":
                 child.broken = LOAD_ERRORS.get(code, "the model could not be loaded")
+                if cage:
+                    child.broken += f": {describe(breaches(cage))}"
             case _:
                 self._tell.on_message(child, message)
 

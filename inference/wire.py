@@ -87,9 +87,13 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Tell why the model could not be loaded (a key of `LOAD_ERRORS`); the worker leaves after it."""
+    """Tell why the model could not be loaded (a key of `LOAD_ERRORS`); the worker leaves after it.
+
+    `cage` is what it found out about its cage, where that is the reason.
+    """
 
     code: str
+    cage: tuple[LayerCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +171,8 @@ def encode_from_worker(message: FromWorker) -> bytes:
             parts = ["ready", asdict(report)]
         case Counted(number, tokens):
             parts = ["counted", number, tokens]
-        case Broken(code):
-            parts = ["broken", code]
+        case Broken(code, cage):
+            parts = ["broken", code, [asdict(check) for check in cage]]
     return _dump(parts, MAX_FROM_WORKER)
 
 
@@ -214,8 +218,8 @@ def decode_from_worker(line: bytes) -> FromWorker:
                 return Ready(_report(report))
             case ["counted", int(number), int(tokens)]:
                 return Counted(number, tokens)
-            case ["broken", str(code)]:
-                return Broken(code)
+            case ["broken", str(code), list(cage)]:
+                return Broken(code, _cage(cage))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise WireError("malformed message") from None
     raise WireError("unknown message")
@@ -236,16 +240,27 @@ def _report(parts: dict[str, Any]) -> WorkerReport:
     trials = tuple(
         ThreadTrial(int(one["threads"]), float(one["quiet"]), float(one["busy"])) for one in parts["trials"]
     )
-    cage = tuple(LayerCheck(**one) for one in parts["cage"])
-    report = WorkerReport(**{**parts, "trials": trials, "cage": cage})
-    texts: list[object] = [report.engine, report.library]
-    texts += [text for one in cage for text in (one.layer, one.attempt, one.detail)]
-    answers: list[object] = [one.holds for one in cage]
-    if not all(isinstance(text, str) and len(text) <= MAX_REPORT_CHARS for text in texts):
-        raise TypeError
-    if not isinstance(parts["threads"], int) or not all(isinstance(answer, bool) for answer in answers):
+    report = WorkerReport(**{**parts, "trials": trials, "cage": _cage(parts["cage"])})
+    if not isinstance(parts["threads"], int) or not _are_plain(report.engine, report.library):
         raise TypeError
     return report
+
+
+def _cage(rows: list[dict[str, Any]]) -> tuple[LayerCheck, ...]:
+    """Read the rows about a cage. Raise TypeError as above."""
+    cage = tuple(LayerCheck(**row) for row in rows)
+    answers: list[object] = [check.holds for check in cage]
+    texts = [text for check in cage for text in (check.layer, check.attempt, check.detail)]
+    if not all(isinstance(answer, bool) for answer in answers) or not _are_plain(*texts):
+        raise TypeError
+    return cage
+
+
+def _are_plain(*texts: object) -> bool:
+    """Say whether these are texts that fit on a line and that a terminal takes for nothing else."""
+    return all(
+        isinstance(text, str) and len(text) <= MAX_REPORT_CHARS and text.isprintable() for text in texts
+    )
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

@@ -11,11 +11,23 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from inference import confinement
-from inference.engine import Engine, EngineError, LoadError, OverlongPrompt, Prompt, Unsupported, WorkerSpec
-from inference.engines import load_engine
+from inference.cage.cage import Cage, CageIncomplete
+from inference.engine import (
+    Engine,
+    EngineError,
+    LoadError,
+    OverlongPrompt,
+    Prompt,
+    Unsupported,
+    WorkerReport,
+    WorkerSpec,
+)
+from inference.engines import find_engine
 from inference.prompt import neutralise
 from inference.wire import (
     MAX_TO_WORKER,
@@ -175,21 +187,48 @@ class Worker:
             self._outlet.send(last)
 
 
-def _serve(inward: int, outlet: Outlet) -> None:
+def _messages(inward: int) -> Iterator[ToWorker]:
     splitter = LineSplitter(MAX_TO_WORKER)
-    worker: Worker | None = None
     while data := os.read(inward, 1 << 16):
-        for line in splitter.feed(data):
-            message = decode_to_worker(line)
-            if worker is not None:
-                worker.handle(message)
-            elif isinstance(message, Open):
-                os.nice(message.spec.niceness)  # The threads of the engine inherit it.
-                engine = load_engine(message.spec)
-                worker = Worker(engine, message.spec, outlet)
-                outlet.send(Ready(engine.report()))
+        yield from map(decode_to_worker, splitter.feed(data))
+
+
+def _load(spec: WorkerSpec, cage: Cage) -> tuple[Engine, WorkerReport]:
+    """Load the model inside the cage, then close it. Raise LoadError."""
+    os.nice(spec.niceness)  # The threads of the engine inherit it.
+    make_engine = find_engine(spec)
+    cage.enter(spec)
+    if spec.sandbox == "strict":
+        cage.require()
+    engine = make_engine(spec)
+    report = engine.report()
+    cage.lock()
+    if spec.sandbox == "strict":
+        cage.require_all()
+    return engine, replace(report, cage=cage.checks)
+
+
+def _serve(inward: int, outward: int, cage: Cage) -> None:
+    """Open, then act on every message. No thread is made before the model is loaded: the cage binds those to come."""
+    messages = _messages(inward)
+    match next(messages, None):
+        case Open(spec):
+            try:
+                engine, report = _load(spec, cage)
+            except CageIncomplete as error:
+                Outlet(outward).send(Broken(error.code, error.checks))
+            except LoadError as error:
+                Outlet(outward).send(Broken(error.code))
             else:
-                raise WireError("not open yet")
+                outlet = Outlet(outward)
+                worker = Worker(engine, spec, outlet)
+                outlet.send(Ready(report))
+                for message in messages:
+                    worker.handle(message)
+        case None:
+            pass
+        case _:
+            raise WireError("not open yet")
 
 
 def main() -> None:
@@ -197,12 +236,11 @@ def main() -> None:
     inward, outward = confinement.take_pipes()
     confinement.bind_to_parent(int(sys.argv[1]))
     confinement.forbid_core_dumps()
-    outlet = Outlet(outward)
+    cage = Cage()
+    cage.separate()
     status = 0
     try:
-        _serve(inward, outlet)
-    except LoadError as error:
-        outlet.send(Broken(error.code))
+        _serve(inward, outward, cage)
     except (WireError, MemoryError):
         status = 1
     finally:

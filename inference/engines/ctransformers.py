@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from ctransformers import LLM, Config
+from ctransformers import LLM, Config, llm
 
 from inference import confinement
 from inference.engine import (
@@ -35,6 +35,8 @@ from inference.engines.oldfiles import OldFile, read_old_file
 from inference.engines.speech import Speech
 from inference.prompt import Trimmer
 
+# Read at the import, as is the library below: the worker's cage lets no file be opened later but the model's.
+_NAME = f"ctransformers {importlib.metadata.version('ctransformers')}"
 # Prompt tokens that are evaluated at one go, per thread: the grain of a stop, as in the llamacpp engine.
 _BATCH_PER_THREAD = 16
 # The penalty for repetition looks back over so many tokens: llama.cpp's own default.
@@ -91,8 +93,7 @@ class CtransformersEngine:
 
     def report(self) -> WorkerReport:
         """Name library and threads."""
-        version = importlib.metadata.version("ctransformers")
-        return WorkerReport(engine="ctransformers", library=f"ctransformers {version}", threads=self._threads)
+        return WorkerReport(engine="ctransformers", library=_NAME, threads=self._threads)
 
     def _vocabulary(self, file: OldFile) -> Vocabulary:
         return Vocabulary(
@@ -174,23 +175,26 @@ def _memory_need(path: Path, file: OldFile, *, tokens: int) -> int:
     return 2 * size + tokens * file.cache_bytes_per_token + _BASE_BYTES
 
 
-def _load(path: Path, file: OldFile, *, context: int, threads: int) -> Any:
-    """Load the model with the library for this processor; it would run other programs to find out which."""
-    try:
-        return LLM(
-            str(path),
-            model_type=file.model_type if file.is_ggml else "gguf",
-            config=Config(threads=threads, context_length=context, batch_size=_BATCH_PER_THREAD * threads),
-            lib=_library(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")),
-        )
-    except MemoryError:
-        raise LoadError("out_of_memory") from None
-    except (RuntimeError, ValueError, OSError):
-        raise LoadError("model_invalid") from None
-
-
 def _library(cpu: str) -> Literal["avx2", "avx", "basic"]:
     flags = set(cpu.partition("flags")[2].partition("\n")[0].split())
     if {"avx2", "fma", "f16c"} <= flags:
         return "avx2"
     return "avx" if {"avx", "f16c"} <= flags else "basic"
+
+
+# The library for this processor: it would run other programs to find out which.
+_LOADED = llm.load_library(_library(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")))
+llm.load_library = lambda *_choice, **_more: _LOADED
+
+
+def _load(path: Path, file: OldFile, *, context: int, threads: int) -> Any:
+    try:
+        return LLM(
+            str(path),
+            model_type=file.model_type if file.is_ggml else "gguf",
+            config=Config(threads=threads, context_length=context, batch_size=_BATCH_PER_THREAD * threads),
+        )
+    except MemoryError:
+        raise LoadError("out_of_memory") from None
+    except (RuntimeError, ValueError, OSError):
+        raise LoadError("model_invalid") from None

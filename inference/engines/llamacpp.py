@@ -7,7 +7,8 @@ a callback raises is swallowed.
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -210,13 +211,14 @@ def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
 def _load(spec: WorkerSpec) -> xllamacpp.Server:
     """Load the model.
 
-    Its listener, which nobody needs, gets a socket in a private folder that is removed at once.
+    Its listener, which nobody needs, gets a socket in a private folder, from which it is removed at once.
     """
-    folder = tempfile.mkdtemp(prefix="engine-")
+    socket = f"{spec.scratch_path or tempfile.mkdtemp(prefix='engine-')}/engine.sock"
     try:
-        return xllamacpp.Server(_parameters(spec, socket=f"{folder}/engine.sock"))
+        return xllamacpp.Server(_parameters(spec, socket=socket))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(socket)  # noqa: PTH108 - pathlib would look at the file first, which the cage refuses
 
 
 def _parameters(spec: WorkerSpec, *, socket: str) -> xllamacpp.CommonParams:

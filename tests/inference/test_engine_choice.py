@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from inference.engine import EngineName, LoadError, WorkerSpec
-from inference.engines import choice, load_engine
+from inference.engines import choice, find_engine
 from inference.engines.choice import choose_engine, fits_here, processor
 
 
@@ -47,5 +47,5 @@ def test_a_stamp_without_the_library_does_not_fit(tmp_path: Path, monkeypatch: p
 def test_an_engine_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "inference.engines.native.engine", None)
     with pytest.raises(LoadError) as missing:
-        load_engine(WorkerSpec("native", "/nowhere", 512, 1, 0, 0, 0))
+        find_engine(WorkerSpec("native", "/nowhere", 512, 1, 0, 0, 0))
     assert missing.value.code == "engine_missing"

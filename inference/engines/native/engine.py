@@ -20,7 +20,7 @@ from inference.engine import (
 from inference.engines.gguf import memory_need, read_shape
 from inference.engines.native.batching import BatchLoop
 from inference.engines.native.context import Context
-from inference.engines.native.library import open_library
+from inference.engines.native.library import open_library, schema_converter
 from inference.engines.native.model import Model
 from inference.engines.native.pace import Pace
 from inference.engines.native.sampler import Sampler, grammar_of
@@ -33,6 +33,7 @@ from inference.engines.speech import Speech
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 
 _LIBRARY = open_library()
+schema_converter()  # From here on the worker's cage lets no module be loaded.
 _VERSION = importlib.metadata.version("llama-cpp-python")
 # The most tokens of one step: what a machine with many cores computes within the time of a stop.
 _LARGEST_STEP = 256

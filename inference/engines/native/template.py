@@ -7,6 +7,7 @@ text, in which control tokens are meant; what people wrote replaces the marks as
 from __future__ import annotations
 
 import datetime
+import encodings.unicode_escape  # noqa: F401 - Jinja's lexer asks for it when no file can be opened any more
 import itertools
 import json
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+import jinja2.debug  # which an error in a template would load, likewise
 import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
