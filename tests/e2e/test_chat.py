@@ -214,17 +214,27 @@ async def test_declining_leaves_nothing_but_the_event(own_portal: PortalProcess)
     ]
 
 
-async def test_a_turn_that_nobody_follows_is_stopped_after_the_grace_time(tmp_path: Path) -> None:
+async def test_a_turn_that_nobody_follows_is_stopped_after_the_grace_time_and_its_slot_is_free(
+    tmp_path: Path,
+) -> None:
     portal = PortalProcess(
-        tmp_path / "data", PORTAL_ENGINE="scripted", PORTAL_SCRIPTED_MS="50", PORTAL_RESUME_GRACE_S="1"
+        tmp_path / "data",
+        PORTAL_ENGINE="scripted",
+        PORTAL_SCRIPTED_MS="50",
+        PORTAL_RESUME_GRACE_S="1",
+        PORTAL_SLOTS="1",
     ).start()
     try:
-        client = Client(portal.url).sign_in("member").agree()
+        portal.add_account("other")
+        client, other = (Client(portal.url).sign_in(login).agree() for login in ("member", "other"))
         async with client.socket() as socket:
             await socket.ready()
-            await socket.send("chat.send", conversation=None, text="long " * 100)
+            await socket.send("chat.send", conversation=None, text="long " * 500)  # 25 s
             turn = await socket.read_turn(until_seq=2)
-        await asyncio.sleep(2)
+        async with other.socket() as socket:
+            await socket.ready()
+            answer = await asyncio.wait_for(socket.ask("one two 3"), 15)
+        assert answer.end["status"] == "complete"
         assert 'data-status="stopped"' in client.get(f"/c/{turn.conversation}/").text
     finally:
         portal.stop()
