@@ -177,14 +177,14 @@ def rollback(*, by: User | None, reason: str) -> ModelArtifact:
 
     Raises NothingBefore, ReasonNeeded; ModelError when its file or signature no longer hold.
     """
-    current, target = _first_active(), _used_before()
+    current, target = _first_active(), rollback_target()
     if target is not None:
         verify_artifact(target)
     with act(EventKind.ROLLBACK, target, by=by):
         _require(by, MODEL_MANAGE)
         if not reason.strip():
             raise ReasonNeeded
-        if target is None or current is None or (current, target) != (_first_active(), _used_before()):
+        if target is None or current is None or (current, target) != (_first_active(), rollback_target()):
             raise NothingBefore
         row, replaced = _locked(target), _locked(current)
         replaced.activated_at = None
@@ -192,6 +192,18 @@ def rollback(*, by: User | None, reason: str) -> ModelArtifact:
         _put_into_use(row)
         remember(EventKind.ROLLBACK, row, by=by, reason=reason, other=replaced)
         announce_change()
+    return row
+
+
+def rollback_target() -> ModelArtifact | None:
+    """Return what a roll back would put back: used last before the newest one, and still usable; or None."""
+    current = _first_active()
+    used = ModelArtifact.objects.filter(
+        status__in=(Status.ACTIVE, Status.APPROVED), activated_at__isnull=False
+    )
+    row: ModelArtifact | None = (
+        used.exclude(pk=current.pk).order_by("-activated_at").first() if current else None
+    )
     return row
 
 
@@ -235,7 +247,7 @@ def _decidable(artifact: ModelArtifact, *, by: User) -> ModelArtifact:
     row = _locked(artifact)
     if row.submitted_by == by.id:
         raise SecondPersonNeeded
-    if row.status not in DECIDABLE:
+    if row.status not in DECIDABLE or row.submitted_by is None:  # A waiver has no first person.
         raise WrongStatus
     return row
 
@@ -306,18 +318,6 @@ def _stand_down(rows: QuerySet[ModelArtifact]) -> None:
 def _first_active() -> ModelArtifact | None:
     row: ModelArtifact | None = (
         ModelArtifact.objects.filter(status=Status.ACTIVE).order_by("-activated_at").first()
-    )
-    return row
-
-
-def _used_before() -> ModelArtifact | None:
-    """Return what was put into use last before the newest one and may still be used."""
-    current = _first_active()
-    used = ModelArtifact.objects.filter(
-        status__in=(Status.ACTIVE, Status.APPROVED), activated_at__isnull=False
-    )
-    row: ModelArtifact | None = (
-        used.exclude(pk=current.pk).order_by("-activated_at").first() if current else None
     )
     return row
 

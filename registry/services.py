@@ -24,6 +24,7 @@ from registry.lifecycle import (
     reject,
     retire,
     rollback,
+    rollback_target,
     submit,
     waive,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "reject",
     "retire",
     "rollback",
+    "rollback_target",
     "stamp_file",
     "submit",
     "timeline",

@@ -1,0 +1,1 @@
+"""The console: who sees what, and who may do what."""

@@ -1,4 +1,4 @@
-"""The cast, ready to chat: members have accepted their notices, and one has a conversation."""
+"""The cast, ready to chat: members have accepted their notices, and one has a conversation; models wait and run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from chat.models import Conversation
 from consent.services import accept_notice, read_current_notice
 from tenants.scope import tenant_scope
 from tests.conftest import Cast
+from tests.console import support
+from tests.qwenportal.support import MODEL
 
 
 @pytest.fixture
 def conversation(cast: Cast) -> Conversation:
-    """Return the member's conversation."""
+    """Return the member's conversation; one artefact waits for approval, one is in use, one was before."""
+    second = support.second_operator()
+    for revision in (2, 3):
+        support.activate(revision, by=second, second=cast.operator)
+    support.submit(1, by=second, pk=MODEL)
     for person in (cast.member, cast.colleague, cast.outsider):
         assert person.tenant_id is not None
         with tenant_scope(person.tenant_id):

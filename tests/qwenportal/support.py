@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,8 @@ EVERYBODY = (
 )  # fmt: skip
 
 # Name of the address, method, path, and the status that each of EVERYBODY gets, in that order. 302 is a redirect: of
-# anonymous people to sign-in, of others as the page goes. `{id}` is the member's conversation; member, colleague and
-# outsider have accepted their notices.
+# anonymous people to sign-in, of others as the page goes. `{id}` is the member's conversation, `{model}` an artefact
+# that another operator has submitted; member, colleague and outsider have accepted their notices.
 TABLE = """
 healthz              GET   /healthz                  200 200 200 200 200 200 200 200 200
 healthz              POST  /healthz                  405 405 405 405 405 405 405 405 405
@@ -43,6 +44,27 @@ audit:verify         POST  /audit/verify/            302 404 404 404 404 302 404
 console:dashboard    GET   /console/                 302 404 404 200 404 404 404 404 404
 console:policy       GET   /console/policy/          302 404 404 404 200 404 404 404 404
 console:installation GET   /console/installation/    302 404 404 404 404 404 200 404 404
+console:models         GET   /console/models/                 302 404 404 200 200 404 200 404 404
+console:models_live    GET   /console/models/live/            302 404 404 200 200 404 200 404 404
+console:model          GET   /console/models/{model}/         302 404 404 200 200 404 200 404 404
+console:model_choose   GET   /console/models/choose/          302 405 405 405 405 405 405 405 405
+console:model_choose   POST  /console/models/choose/          302 404 404 302 404 404 404 404 404
+console:model_rollback GET   /console/models/rollback/        302 404 404 404 404 404 200 404 404
+console:model_rollback POST  /console/models/rollback/        302 404 404 404 404 404 400 404 404
+console:model_evaluate GET   /console/models/{model}/evaluate/ 302 405 405 405 405 405 405 405 405
+console:model_evaluate POST  /console/models/{model}/evaluate/ 302 404 404 404 404 404 302 404 404
+console:model_stop     GET   /console/models/{model}/stop/    302 405 405 405 405 405 405 405 405
+console:model_stop     POST  /console/models/{model}/stop/    302 404 404 404 404 404 302 404 404
+console:model_submit   GET   /console/models/{model}/submit/  302 405 405 405 405 405 405 405 405
+console:model_submit   POST  /console/models/{model}/submit/  302 404 404 404 404 404 302 404 404
+console:model_approve  GET   /console/models/{model}/approve/ 302 405 405 405 405 405 405 405 405
+console:model_approve  POST  /console/models/{model}/approve/ 302 404 404 404 302 404 302 404 404
+console:model_reject   GET   /console/models/{model}/reject/  302 405 405 405 405 405 405 405 405
+console:model_reject   POST  /console/models/{model}/reject/  302 404 404 404 302 404 302 404 404
+console:model_activate GET   /console/models/{model}/activate/ 302 405 405 405 405 405 405 405 405
+console:model_activate POST  /console/models/{model}/activate/ 302 404 404 404 404 404 302 404 404
+console:model_retire   GET   /console/models/{model}/retire/  302 404 404 404 404 404 200 404 404
+console:model_retire   POST  /console/models/{model}/retire/  302 404 404 404 404 404 400 404 404
 chat:home            GET   /                         302 200 200 302 302 302 302 200 302
 chat:home            POST  /                         302 405 405 405 405 405 405 405 405
 chat:privacy         GET   /privacy/                 302 200 200 404 404 404 404 200 404
@@ -54,7 +76,9 @@ chat:rename          POST  /c/{id}/rename/           302 302 404 404 404 404 404
 chat:delete          GET   /c/{id}/delete/           302 405 405 405 405 405 405 405 405
 chat:delete          POST  /c/{id}/delete/           302 302 404 404 404 404 404 404 404
 """
-FORM = {"decision": "agree", "title": "Renamed", "confirm": "delete", "language": "en"}
+FORM = {"decision": "agree", "title": "Renamed", "confirm": "delete", "language": "en", "reason": "It is so."}
+# The artefact that waits for a second person; `{model}` in the table.
+MODEL = uuid.UUID("00000000-0000-4000-8000-000000000001")
 
 
 @dataclass(frozen=True)
@@ -68,7 +92,7 @@ class Row:
 
     def ask(self, client: Client, **values: object) -> Any:
         """Send the request and return the response."""
-        path = self.path.format(**values)
+        path = self.path.format(model=MODEL, **values)
         return client.get(path) if self.method == "GET" else client.post(path, FORM)
 
     def __str__(self) -> str:

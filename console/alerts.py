@@ -1,0 +1,83 @@
+"""Warn of what is not as it should be with the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from chat.runtime import runtime
+from console.viewers import Viewer
+from registry.lifecycle import latest_decision
+from registry.models import Decision, FileState, ModelArtifact, SignatureState, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One warning; `artifact_id` leads to the artefact."""
+
+    tone: str
+    title: str
+    text: str
+    artifact_id: UUID | None = None
+
+
+def alerts_of_all(active: list[ModelArtifact], viewer: Viewer) -> list[Alert]:
+    """Return what is wrong with the engine and with the artefacts in use, the worst first."""
+    linked = [Alert(a.tone, a.title, a.text, row.pk) for row in active for a in alerts_about(row)]
+    found = _engine(viewer) + linked
+    return sorted(found, key=lambda alert: ("danger", "warn", "info").index(alert.tone))
+
+
+def alerts_about(row: ModelArtifact) -> list[Alert]:
+    """Return what is wrong with one artefact."""
+    return [*_file(row), *_key(row), *_waiver(row), *_starter(row)]
+
+
+def _engine(viewer: Viewer) -> list[Alert]:
+    process = runtime()
+    if process.state != "failed":
+        return []
+    reason = process.reason if viewer.may_manage else ""
+    text = reason or _("Nobody can chat now. The operators see the cause on their page of the installation.")
+    return [Alert("danger", _("The engine does not run"), text)]
+
+
+def _file(row: ModelArtifact) -> list[Alert]:
+    label = {"label": row.label}
+    if row.file_state == FileState.OK:
+        return []
+    if row.file_state == FileState.MISSING:
+        title = _("The file of %(label)s is missing") % label
+    else:
+        title = _("The file of %(label)s has changed since it was imported") % label
+    text = _(
+        "It is not used and cannot be activated. Import the file again from its source, and look for who changed it."
+    )
+    return [Alert("danger", title, text)]
+
+
+def _key(row: ModelArtifact) -> list[Alert]:
+    if row.signature_state != SignatureState.REVOKED:
+        return []
+    title = _("The key that signed %(label)s has been revoked") % {"label": row.label}
+    return [Alert("danger", title, _("It is not used and cannot be approved or activated."))]
+
+
+def _waiver(row: ModelArtifact) -> list[Alert]:
+    if row.status not in {Status.APPROVED, Status.ACTIVE}:
+        return []
+    if latest_decision(row, tenant_id=None) != Decision.WAIVE:
+        return []
+    title = _("%(label)s runs without the approval of a second person") % {"label": row.label}
+    text = _(
+        "The embedded default waived it so that the portal can be tried. In production a waiver does not count."
+    )
+    return [Alert("warn", title, text)]
+
+
+def _starter(row: ModelArtifact) -> list[Alert]:
+    if not row.is_starter or row.status != Status.ACTIVE:
+        return []
+    return [Alert("info", _("Small English starter model, not Qwen"), _("It is here to try the portal."))]

@@ -1,0 +1,1 @@
+"""Give the console's templates what their frame shows."""
