@@ -1,92 +1,103 @@
-"""Apply rules to a text, or to a text that is still being written. Pure: no database, no clock, no settings."""
+"""Apply rules to a text, or to a text that is still being written. Pure: no database, no clock, no settings.
+
+Which rule decides: the strongest action (block, redact, flag, allow); of equals the higher priority; of equals the rule
+that comes first. Every match of every rule is reported, whichever decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from policy.normalise import Normalised, normalise
-from policy.ruleset import Action, PolicyDecision, PolicyRule, RuleSet, Stage, StreamRules
+from policy.ruleset import Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
 
-_STRENGTH: dict[Action, int] = {"allow": 0, "flag": 1, "redact": 2, "block": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A rule's match: characters `start` to `end` (excluded) of the original text."""
-
-    start: int
-    end: int
-    rule: PolicyRule
+_STRENGTH = {"allow": 0, "flag": 1, "redact": 2, "block": 3}
 
 
-def decide(text: str, *, rules: RuleSet, stage: Stage) -> PolicyDecision:
-    """Return the strongest decision of the rules at a stage; of equals, the first rule of the file decides."""
-    seen = normalise(text)
-    best = PolicyDecision(action="allow")
-    for rule in rules.at(stage):
-        action = rule.actions[stage]
-        if _STRENGTH[action] <= _STRENGTH[best.action]:
-            continue
-        hits = tuple(_hits(rule, seen))
-        if hits:
-            best = PolicyDecision(action=action, rule=rule, spans=tuple((hit.start, hit.end) for hit in hits))
-    return best
+def evaluate(text: str, rules: RuleSet, *, stage: Stage = "input") -> PolicyDecision:
+    """Return what the rules say of a text at a stage, with every match from the left."""
+    acting = rules.at(stage)
+    matches = tuple(find_matches(normalise(text), acting))
+    deciding = strongest((match.rule for match in matches), stage=stage)
+    if deciding is None:
+        return PolicyDecision(action="allow")
+    return PolicyDecision(action=deciding.actions[stage], rule=deciding, matches=matches)
 
 
 def redact(text: str, *, rules: RuleSet, stage: Stage) -> tuple[str, tuple[PolicyRule, ...]]:
     """Return the text with every match of a redacting rule masked, and the rules that matched."""
-    redacting = [rule for rule in rules.at(stage) if rule.actions[stage] == "redact"]
-    hits = find_hits(normalise(text), redacting)
-    return mask(text, hits), tuple({hit.rule.code: hit.rule for hit in hits}.values())
+    matches = [
+        match for match in evaluate(text, rules, stage=stage).matches if match.rule.actions[stage] == "redact"
+    ]
+    return mask(text, matches), tuple({match.rule.code: match.rule for match in matches}.values())
 
 
-def find_hits(seen: Normalised, rules: Sequence[PolicyRule]) -> list[Hit]:
-    """Return every valid match of the rules, from the left; of two at one place, the earlier rule's first."""
-    return sorted((hit for rule in rules for hit in _hits(rule, seen)), key=lambda hit: hit.start)
+def strongest(rules: Iterable[PolicyRule], *, stage: Stage) -> PolicyRule | None:
+    """Return the rule that decides among those that matched; None where there is none."""
+    return max(
+        rules, key=lambda rule: (_STRENGTH[rule.actions[stage]], rule.priority, -rule.order), default=None
+    )
 
 
-def mask(text: str, hits: Sequence[Hit]) -> str:
-    """Return the text with the hits, ordered from the left, masked; of those that overlap, the first one's mask stands
-    for all, so that nothing of any match is left."""
+def find_matches(seen: Normalised, acting: StageRules) -> list[Match]:
+    """Return every valid match, from the left; of two at one place, the earlier rule's first."""
+    found = [*_find_keywords(seen, acting), *_find_patterns(seen, acting)]
+    return sorted(found, key=lambda match: (match.start, match.rule.order, match.end))
+
+
+def mask(text: str, matches: Sequence[Match]) -> str:
+    """Return the text with the matches, ordered from the left, masked; of those that overlap, the first one's mask
+    stands for all, so that nothing of any match is left."""
     parts = []
     covered_to = 0
-    for hit in hits:
-        if hit.start >= covered_to:
-            parts += [text[covered_to : hit.start], hit.rule.mask]
-        covered_to = max(covered_to, hit.end)
+    for match in matches:
+        if match.start >= covered_to:
+            parts += [text[covered_to : match.start], match.rule.mask]
+        covered_to = max(covered_to, match.end)
     return "".join([*parts, text[covered_to:]])
 
 
-def find_stream_hits(seen: Normalised, stream: StreamRules) -> list[Hit]:
-    """Return what `find_hits` would, at the price of one search where there is nothing."""
-    return find_hits(seen, stream.rules) if stream.any_match.search(seen.data, seen.context) else []
-
-
-def settled_to(text: str, seen: Normalised, *, hits: Sequence[Hit], stream: StreamRules) -> int:
+def settled_to(text: str, seen: Normalised, *, matches: Sequence[Match], acting: StageRules) -> int:
     """Return how many characters of a growing text are settled: no match of theirs can begin, grow or end any more.
 
     Ordinary text is settled to its end, so that screening adds no delay to the first words of an answer. What is
-    settled can be taken away without changing how the rest is matched, but for the one byte before it, which belongs
+    settled can be taken away without changing how the rest is matched, but for the one letter before it, which belongs
     into the context of the rest.
     """
-    open_end = stream.any_beginning.search(seen.data, seen.context)
-    is_open = open_end is not None and open_end.start() < len(seen.data)
-    cut = seen.place(open_end.start()) if is_open else len(text)
-    for hit in reversed(hits):
-        if hit.start < cut < hit.end:
-            cut = hit.start
+    opened = acting.keywords.open_from(seen)
+    beginning = acting.any_beginning.search(seen.data, seen.byte_at(seen.context))
+    if beginning is not None and beginning.start() < len(seen.data):
+        opened = min(opened, seen.letter_at(beginning.start()))
+    cut = seen.place(opened) if opened < len(seen.letters) else len(text)
+    for match in reversed(matches):
+        if match.start < cut < match.end:
+            cut = match.start
     return cut
 
 
-def _hits(rule: PolicyRule, seen: Normalised) -> Iterator[Hit]:
-    at = seen.context
+def _find_keywords(seen: Normalised, acting: StageRules) -> Iterator[Match]:
+    for found in acting.keywords.find(seen):
+        form = seen.letters[found.start : found.end]
+        yield Match(acting.rules[found.keyword.owner], *seen.span(found.start, found.end), form)
+
+
+def _find_patterns(seen: Normalised, acting: StageRules) -> Iterator[Match]:
+    """Yield what patterns match, at the price of one search where there is nothing."""
+    begin = seen.byte_at(seen.context)
+    if acting.any_pattern.search(seen.data, begin):
+        for rule in acting.patterns:
+            yield from _find_pattern(rule, seen, begin)
+
+
+def _find_pattern(rule: PolicyRule, seen: Normalised, begin: int) -> Iterator[Match]:
+    at = begin
     while at < len(seen.data) and (match := rule.pattern.search(seen.data, at)):
         start, end = match.start(), _valid_end(rule, seen.data, match)
         at = end or start + 1
         if end:
-            yield Hit(*seen.span(start, end), rule)
+            span = seen.span(seen.letter_at(start), seen.letter_at(end))
+            yield Match(rule, *span, seen.data[start:end].decode())
 
 
 def _valid_end(rule: PolicyRule, data: bytes, match: Any) -> int:

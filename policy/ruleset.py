@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from typing import Any, Literal
 import re2
 
 from policy.beginnings import beginnings_of
-from policy.normalise import normalise
+from policy.keywords import KeywordIndex, read_keyword
 from policy.validators import VALIDATORS
 
 Stage = Literal["input", "output"]
@@ -29,7 +29,19 @@ MAX_PATTERN_CHARS = 2000
 RE2_MEMORY = 64 << 20
 NOTHING = r"[^\x00-\x{10FFFF}]"
 
-_KEYS = {"code", "title", "keywords", "pattern", "validator", "mask", "input", "output"}
+STAGES: tuple[Stage, ...] = ("input", "output")
+_KEYS = {
+    "category",
+    "code",
+    "input",
+    "keywords",
+    "mask",
+    "output",
+    "pattern",
+    "priority",
+    "title",
+    "validator",
+}
 # What the audit log takes as the code of a rule.
 _CODE = re.compile(r"(?=.{1,32}\Z)[A-Za-z][A-Za-z0-9]{0,15}([._-][A-Za-z0-9]{1,16}){0,4}", re.ASCII)
 
@@ -42,17 +54,22 @@ class RuleFileError(ValueError):
 class PolicyRule:
     """One rule: what it looks for, where, and what then happens.
 
-    `beginnings` is the pattern of whatever, at the end of a text, may be the beginning of a match.
+    It looks for `words` or for `pattern`; `beginnings` is the pattern of whatever, at the end of a text, may be the
+    beginning of a match. `order` is its place in the set.
     """
 
     code: str
     title: dict[str, str]
     kind: Literal["keywords", "pattern"]
     actions: dict[Stage, Action]
-    pattern: Any
-    beginnings: str
     mask: str
-    is_valid: Callable[[str], bool]
+    order: int
+    category: str = ""
+    priority: int = 0
+    words: tuple[str, ...] = ()
+    pattern: Any = None
+    beginnings: str = ""
+    is_valid: Callable[[str], bool] = VALIDATORS["any"]
 
     def title_in(self, language: str) -> str:
         """Return the title in the language, or in English."""
@@ -60,38 +77,58 @@ class PolicyRule:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyDecision:
-    """What the rules say of a text: the strongest action, the rule that decided, and the places (start, end) it hit."""
+class Match:
+    """A place that a rule matched: characters `start` to `end` (excluded) of the original, which read `form`."""
 
-    action: Action
-    rule: PolicyRule | None = None
-    spans: tuple[tuple[int, int], ...] = ()
+    rule: PolicyRule
+    start: int
+    end: int
+    form: str
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRules:
-    """The rules that change an answer while it is written, and all of them in two patterns, so that ordinary text costs
-    two searches however many rules there are.
+class PolicyDecision:
+    """What the rules say of a text: the action, the rule that decided, and every match of every rule."""
 
-    `any_match` finds a match of any rule; `any_beginning`, at the end of a text, the leftmost that may become one.
+    action: Action
+    rule: PolicyRule | None = None
+    matches: tuple[Match, ...] = ()
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Return where the deciding rule matched."""
+        return tuple((match.start, match.end) for match in self.matches if match.rule is self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class StageRules:
+    """The rules that act at a stage, put together so that ordinary text costs the same however many there are.
+
+    `any_pattern` finds a match of any pattern; `any_beginning`, at the end of a text, the leftmost that may become one.
     """
 
     rules: tuple[PolicyRule, ...]
-    any_match: Any
+    patterns: tuple[PolicyRule, ...]
+    keywords: KeywordIndex
+    any_pattern: Any
     any_beginning: Any
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """An immutable set of rules; `version` is the beginning of the file's SHA-256."""
+    """An immutable set of rules; `version` is the beginning of the file's SHA-256.
+
+    `stream` has those that change an answer while it is written: the others wait for its end.
+    """
 
     version: str
     rules: tuple[PolicyRule, ...]
-    stream: StreamRules
+    stages: dict[Stage, StageRules]
+    stream: StageRules
 
-    def at(self, stage: Stage) -> tuple[PolicyRule, ...]:
+    def at(self, stage: Stage) -> StageRules:
         """Return the rules that act at a stage."""
-        return tuple(rule for rule in self.rules if rule.actions.get(stage, "allow") != "allow")
+        return self.stages[stage]
 
 
 def read_rules(path: Path) -> RuleSet:
@@ -103,44 +140,70 @@ def read_rules(path: Path) -> RuleSet:
         raise RuleFileError(f"{path.name}: {error}") from error
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_RULES:
         raise RuleFileError(f"{path.name}: needs between 1 and {MAX_RULES} [[rule]] tables")
-    rules = tuple(_read_rule(row) for row in rows)
+    rules = tuple(_read_rule(row, order=order) for order, row in enumerate(rows))
     codes = [rule.code for rule in rules]
     for code in codes:
         if codes.count(code) > 1:
             raise RuleFileError(f"rule {code}: two rules have this code")
-    return RuleSet(version=hashlib.sha256(data).hexdigest()[:12], rules=rules, stream=_stream(rules))
+    return make_rule_set(rules, version=hashlib.sha256(data).hexdigest()[:12])
 
 
-def _stream(rules: tuple[PolicyRule, ...]) -> StreamRules:
-    acting = tuple(rule for rule in rules if rule.actions.get("output") in ("redact", "block"))
+def make_rule_set(rules: Sequence[PolicyRule], *, version: str) -> RuleSet:
+    """Put rules together. Raises RuleFileError where their patterns are too large together."""
+    return RuleSet(
+        version=version,
+        rules=tuple(rules),
+        stages={stage: _stage(_acting(rules, stage, ("flag", "redact", "block"))) for stage in STAGES},
+        stream=_stage(_acting(rules, "output", ("redact", "block"))),
+    )
+
+
+def _acting(rules: Iterable[PolicyRule], stage: Stage, actions: tuple[Action, ...]) -> tuple[PolicyRule, ...]:
+    return tuple(rule for rule in rules if rule.actions.get(stage) in actions)
+
+
+def _stage(rules: tuple[PolicyRule, ...]) -> StageRules:
+    patterns = tuple(rule for rule in rules if rule.kind == "pattern")
     try:
-        return StreamRules(
-            rules=acting,
-            any_match=_compile(_any_of(rule.pattern.pattern for rule in acting)),
-            any_beginning=_compile(rf"(?:{_any_of(rule.beginnings for rule in acting)})\z"),
+        return StageRules(
+            rules=rules,
+            patterns=patterns,
+            keywords=KeywordIndex(
+                read_keyword(word, owner=number) for number, rule in enumerate(rules) for word in rule.words
+            ),
+            any_pattern=_compile(_any_of(rule.pattern.pattern for rule in patterns)),
+            any_beginning=_compile(rf"(?:{_any_of(rule.beginnings for rule in patterns)})\z"),
         )
     except re2.error as error:
-        raise RuleFileError(f"the rules for output are too large together: {error}") from error
+        raise RuleFileError(f"the patterns are too large together: {error}") from error
 
 
 def _any_of(patterns: Iterable[str]) -> str:
     return "|".join(f"(?:{pattern})" for pattern in patterns) or NOTHING
 
 
-def _read_rule(row: Any) -> PolicyRule:
+def _read_rule(row: Any, *, order: int) -> PolicyRule:
     code = str(row.get("code", "?")) if isinstance(row, dict) else "?"
     try:
         _check_shape(row)
-        source = _source(row)
+        common: dict[str, Any] = {
+            "code": code,
+            "title": {str(language): str(text) for language, text in row["title"].items()},
+            "actions": {stage: row[stage] for stage in STAGES if stage in row},
+            "mask": row.get("mask", "▇▇▇"),
+            "order": order,
+            "category": row.get("category", ""),
+            "priority": row.get("priority", 0),
+        }
+        if "keywords" in row:
+            return PolicyRule(kind="keywords", words=_words(row["keywords"]), **common)
+        source = _source(row["pattern"])
         return PolicyRule(
-            code=code,
-            title={str(language): str(text) for language, text in row["title"].items()},
-            kind="keywords" if "keywords" in row else "pattern",
-            actions={stage: row[stage] for stage in ("input", "output") if stage in row},
+            kind="pattern",
             pattern=_compile(source),
             beginnings=beginnings_of(source),
-            mask=row.get("mask", "▇▇▇"),
             is_valid=VALIDATORS[row.get("validator", "any")],
+            **common,
         )
     except ValueError as error:
         raise RuleFileError(f"rule {code}: {error}") from error
@@ -154,10 +217,11 @@ def _check_shape(row: Any) -> None:
         raise ValueError("is not a table")  # noqa: TRY004 (the reader reports every ValueError)
     unknown = row.keys() - _KEYS
     actions = [row[stage] for stage in ("input", "output") if stage in row]
-    texts = [row.get(key, "") for key in ("code", "pattern", "validator", "mask")]
+    texts = [row.get(key, "") for key in ("category", "code", "pattern", "validator", "mask")]
     demands = {
         f"{', '.join(sorted(unknown))} is unknown": not unknown,
-        "code, pattern, validator and mask are texts": all(isinstance(text, str) for text in texts),
+        "category, code, pattern, validator and mask are texts": all(isinstance(text, str) for text in texts),
+        "priority is a whole number": type(row.get("priority", 0)) is int,
         "needs a code of letters and digits, joined by . _ or -": _CODE.fullmatch(str(row.get("code", ""))),
         "needs a title in en": isinstance(row.get("title"), dict) and row["title"].get("en"),
         "needs input or output = block, redact or flag": actions
@@ -170,19 +234,20 @@ def _check_shape(row: Any) -> None:
             raise ValueError(demand)
 
 
-def _source(row: dict[str, Any]) -> str:
-    """Return the pattern that the rule gives, or the one of its keywords, the longest first."""
-    if "pattern" in row:
-        if len(row["pattern"]) > MAX_PATTERN_CHARS:
-            raise ValueError("the pattern is too long")
-        return str(row["pattern"])
-    words = row["keywords"]
+def _source(pattern: str) -> str:
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise ValueError("the pattern is too long")
+    return pattern
+
+
+def _words(words: Any) -> tuple[str, ...]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError("keywords is a list of texts")
-    seen = [normalise(word).data.decode() for word in words]
-    if not seen or not all(seen):
-        raise ValueError("a keyword is empty, or nothing of it can be seen")
-    return "|".join(re2.escape(word) for word in sorted(seen, key=len, reverse=True))
+    if not words:
+        raise ValueError("there is no keyword")
+    for word in words:
+        read_keyword(word, owner=0)
+    return tuple(words)
 
 
 def _compile(pattern: str) -> Any:

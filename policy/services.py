@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
 
-from policy.engine import Hit, decide, find_stream_hits, mask, redact, settled_to
+from policy.engine import evaluate, find_matches, mask, settled_to, strongest
 from policy.errors import OutputBlocked, PromptBlocked, PromptTooLong
 from policy.normalise import normalise
-from policy.ruleset import DEFAULT_RULES, PolicyDecision, RuleSet, read_rules
+from policy.ruleset import DEFAULT_RULES, Match, PolicyDecision, RuleSet, read_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,14 @@ def clear_prompt(text: str) -> ClearedPrompt:
     if len(text) > settings.PORTAL.max_prompt_chars:
         raise PromptTooLong
     rules = active_rules()
-    decision = decide(text, rules=rules, stage="input")
+    decision = evaluate(text, rules, stage="input")
     if decision.action == "block":
         raise PromptBlocked(decision)
-    masked, matched = redact(text, rules=rules, stage="input")
+    masking = [match for match in decision.matches if match.rule.actions["input"] == "redact"]
     return ClearedPrompt(
-        text=masked, policy_version=rules.version, redacted_by=tuple(rule.code for rule in matched)
+        text=mask(text, masking),
+        policy_version=rules.version,
+        redacted_by=tuple(dict.fromkeys(match.rule.code for match in masking)),
     )
 
 
@@ -63,9 +64,9 @@ class OutputScreen:
 
     def __init__(self, rules: RuleSet | None = None) -> None:
         self.redacted_by: tuple[str, ...] = ()
-        self._stream = (rules or active_rules()).stream
+        self._acting = (rules or active_rules()).stream
         self._held = ""
-        self._context = b""
+        self._context = ""
         self._blocked: PolicyDecision | None = None
 
     def feed(self, piece: str) -> ClearedText:
@@ -79,23 +80,21 @@ class OutputScreen:
 
     def _release(self, *, is_end: bool) -> ClearedText:
         text, seen = self._held, normalise(self._held, context=self._context)
-        hits = find_stream_hits(seen, self._stream)
-        cut = len(text) if is_end else settled_to(text, seen, hits=hits, stream=self._stream)
-        settled = [hit for hit in hits if hit.end <= cut]
+        matches = find_matches(seen, self._acting)
+        cut = len(text) if is_end else settled_to(text, seen, matches=matches, acting=self._acting)
+        settled = [match for match in matches if match.end <= cut]
         self._refuse_blocked(settled)
         self._held = text[cut:]
-        visible = seen.context + bisect_left(seen.origin, cut)
-        self._context = seen.data[:visible][-1:]
-        codes = (*self.redacted_by, *(hit.rule.code for hit in settled))
+        self._context = seen.letters_before(cut)[-1:]
+        codes = (*self.redacted_by, *(match.rule.code for match in settled))
         self.redacted_by = tuple(dict.fromkeys(codes))
         return ClearedText(mask(text[:cut], settled))
 
-    def _refuse_blocked(self, settled: list[Hit]) -> None:
+    def _refuse_blocked(self, settled: list[Match]) -> None:
         if self._blocked is None:
-            blocking = [hit.rule for hit in settled if hit.rule.actions["output"] == "block"]
-            if blocking:
-                first = min(blocking, key=self._stream.rules.index)
-                self._blocked = PolicyDecision(action="block", rule=first)
+            rule = strongest((match.rule for match in settled), stage="output")
+            if rule is not None and rule.actions["output"] == "block":
+                self._blocked = PolicyDecision(action="block", rule=rule)
         if self._blocked is not None:
             self._held = ""
             raise OutputBlocked(self._blocked)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.engine import decide, redact
+from policy.engine import evaluate, redact
 from policy.validators import is_card_number, is_resident_id
 from tests.policy.support import CARD, PHONE, RESIDENT_ID, RULES, rule, rules_from, streamed
 
@@ -105,7 +105,7 @@ MISSES = {
 
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in HITS.items() for text in texts])
 def test_a_rule_hits_what_it_means(code: str, text: str) -> None:
-    decision = decide(text, rules=RULES, stage="output")
+    decision = evaluate(text, RULES, stage="output")
     assert decision.rule is not None
     assert decision.rule.code == code
 
@@ -113,7 +113,7 @@ def test_a_rule_hits_what_it_means(code: str, text: str) -> None:
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in MISSES.items() for text in texts])
 def test_a_rule_leaves_its_neighbours_alone(code: str, text: str) -> None:
     alone = next(rule for rule in RULES.rules if rule.code == code)
-    decision = decide(text, rules=RULES, stage="output")
+    decision = evaluate(text, RULES, stage="output")
     assert decision.rule is not alone
     assert decision.rule is None, decision.rule.code
 
@@ -124,13 +124,13 @@ def test_every_default_rule_is_tried_here() -> None:
 
 def test_the_strongest_action_wins_whatever_the_order() -> None:
     for text in (f"{PHONE} and {RESIDENT_ID}", f"{RESIDENT_ID} and {PHONE}"):
-        decision = decide(text, rules=RULES, stage="input")
+        decision = evaluate(text, RULES, stage="input")
         assert (decision.action, decision.rule and decision.rule.code) == ("block", "PII-ID-01")
 
 
 def test_a_decision_names_the_places_in_the_original() -> None:
     text = f"保\u200b存 {PHONE}、1３\u200b812345678"
-    decision = decide(text, rules=RULES, stage="input")
+    decision = evaluate(text, RULES, stage="input")
     assert decision.action == "redact"
     assert [text[start:end] for start, end in decision.spans] == [PHONE, "1３\u200b812345678"]
 

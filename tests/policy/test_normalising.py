@@ -25,6 +25,11 @@ from policy.normalise import normalise
         ("half \ud83d a character", "half  a character"),
         ("1\u20e3", "1"),
         ("", ""),
+        ("機密資料", "机密资料"),
+        ("ѕесrеt", "secret"),
+        ("раѕѕwоrd", "password"),
+        ("二〇二六", "二〇二六"),
+        ("\ue000a\ue001b", "ab"),
     ],
 )
 def test_what_looks_alike_reads_alike(written: str, seen: str) -> None:
@@ -34,17 +39,27 @@ def test_what_looks_alike_reads_alike(written: str, seen: str) -> None:
 @pytest.mark.parametrize(
     "text", ["abc", "ａ\u200bｂ㎏ｃ", "x\u200b\u200b", "\u200bx", "保本★abc", "é\u0301e"]
 )
-def test_every_byte_knows_the_character_it_came_from(text: str) -> None:
+def test_every_letter_knows_the_character_it_came_from(text: str) -> None:
     seen = normalise(text)
-    assert len(seen.origin) == len(seen.data)
-    assert list(seen.origin) == sorted(seen.origin)
-    for at, index in enumerate(seen.origin):
-        assert seen.data[at] in normalise(text[index]).data
+    origins = [seen.place(at) for at in range(len(seen.letters))]
+    assert origins == sorted(origins)
+    for letter, index in zip(seen.letters, origins, strict=True):
+        assert letter in normalise(text[index]).letters
+    for at, letter in enumerate(seen.letters):
+        begin = seen.byte_at(at)
+        assert seen.data[begin : begin + len(letter.encode())].decode() == letter
+        assert seen.letter_at(begin) == at
+
+
+def test_bytes_are_counted_back_to_letters_far_into_a_text() -> None:
+    seen = normalise("保a" * 2000)
+    assert [seen.letter_at(seen.byte_at(at)) for at in (0, 1, 777, 3999)] == [0, 1, 777, 3999]
+    assert seen.letter_at(len(seen.data)) == 4000
 
 
 def test_a_place_is_carried_back_to_the_whole_of_its_characters() -> None:
-    seen = normalise("x㎏\u200bｙ", context=b"w")
-    assert seen.data == b"wxkgy"
+    seen = normalise("x㎏\u200bｙ", context="w")
+    assert seen.letters == "wxkgy"
     assert seen.span(2, 3) == (1, 2)
     assert seen.span(3, 5) == (1, 4)
     assert seen.span(4, 5) == (3, 4)

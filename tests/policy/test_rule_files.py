@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from policy import services
 from policy.checks import check_rule_file
-from policy.engine import decide, redact
+from policy.engine import evaluate, redact
 from policy.errors import PromptBlocked, PromptTooLong
 from policy.ruleset import MAX_RULES, RuleFileError, read_rules
 from policy.services import OutputScreen, clear_prompt
@@ -111,12 +111,12 @@ def test_keywords_are_words_and_not_patterns(tmp_path: Path) -> None:
         ("b+", "block"),
         ("bb", "allow"),
     ):
-        assert decide(text, rules=rules, stage="input").action == action
+        assert evaluate(text, rules, stage="input").action == action
 
 
 def test_of_equal_actions_the_first_rule_of_the_file_decides(tmp_path: Path) -> None:
     rules = rules_from(tmp_path, rule("B-1", pattern='"river"'), rule("A-1", pattern='"heron"'))
-    decision = decide("heron at the river", rules=rules, stage="input")
+    decision = evaluate("heron at the river", rules, stage="input")
     assert decision.rule is rules.rules[0]
 
 
@@ -129,7 +129,7 @@ def test_a_nasty_pattern_takes_time_in_proportion_to_the_text(pattern: str, tmp_
     for text in ("a" * 8000 + "!", "1" * 8000 + "!"):
         started = time.process_time()
         redact(text, rules=rules, stage="output")
-        decide(text, rules=rules, stage="input")
+        evaluate(text, rules, stage="input")
         assert time.process_time() - started < 2
 
 
