@@ -3,7 +3,8 @@
 An artefact's file and provenance never change and its row is never deleted; a signature comes once, before it is
 submitted; its status moves only along TRANSITIONS,
 and to "approved" only where a decision of somebody other than the submitter stands for it. Approvals and events are
-never changed or deleted. Who may drop triggers can get around them; `missing_guards` is for telling.
+never changed or deleted. A complete evaluation keeps its figures and verdicts as they are. Who may drop triggers can
+get around them; `missing_guards` is for telling.
 
 A later migration that alters one of the tables must create the guards again: SQLite rebuilds a table without its
 triggers.
@@ -14,6 +15,9 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 ARTIFACTS, APPROVALS, EVENTS = "registry_modelartifact", "registry_modelapproval", "registry_modelevent"
+EVALUATIONS, RESULTS, VERDICTS = (
+    "registry_modelevaluation", "registry_evaluationresult", "registry_itemverdict",
+)  # fmt: skip
 FIXED = (
     "id", "revision", "sha256", "size_bytes", "file_name", "name", "format", "architecture", "parameter_count",
     "quantisation", "context_tokens", "licence", "chat_template", "template_warnings", "tokenizer_digest", "source",
@@ -34,6 +38,7 @@ _STANDS = (
 )
 _WAIVED = f"SELECT 1 FROM {APPROVALS} WHERE artifact_id = NEW.id AND decision = 'waive'"  # noqa: S608
 _OWN = f"SELECT 1 FROM {ARTIFACTS} WHERE id = NEW.artifact_id AND submitted_by = NEW.account_id"  # noqa: S608
+_DONE = f"EXISTS (SELECT 1 FROM {EVALUATIONS} WHERE id = {{row}}.evaluation_id AND state = 'complete')"  # noqa: S608
 
 _RULES: dict[str, tuple[str, str, str, str]] = {
     # name: when, table, condition, text
@@ -72,16 +77,36 @@ _RULES: dict[str, tuple[str, str, str, str]] = {
     "registry_approval_stays": ("DELETE", APPROVALS, "1 = 1", "a decision is never deleted"),
     "registry_event_fixed": ("UPDATE", EVENTS, "1 = 1", "an event never changes"),
     "registry_event_stays": ("DELETE", EVENTS, "1 = 1", "an event is never deleted"),
+    "registry_evaluation_fixed": (
+        "UPDATE", EVALUATIONS, "OLD.state = 'complete'", "a complete evaluation never changes",
+    ),
+    "registry_evaluation_stays": (
+        "DELETE", EVALUATIONS, "OLD.state = 'complete'", "a complete evaluation is never deleted",
+    ),
+    **{
+        f"registry_{noun}_{word}": (
+            when, table, _DONE.replace("{row}", row), "a complete evaluation keeps its figures",
+        )
+        for noun, table in (("result", RESULTS), ("verdict", VERDICTS))
+        for word, when, row in (
+            ("comes_late", "INSERT", "NEW"), ("fixed", "UPDATE", "OLD"), ("stays", "DELETE", "OLD"),
+        )
+    },
 }  # fmt: skip
 
 
 def create_guards(connection: BaseDatabaseWrapper) -> None:
-    """Create every trigger; those that exist are made anew."""
+    """Create the triggers of every table that there is; those that exist are made anew.
+
+    A migration may run before a later one has made its tables.
+    """
     drop_guards(connection)
     make = _on_postgres if connection.vendor == "postgresql" else _on_sqlite
     with connection.cursor() as cursor:
-        for name in _RULES:
-            cursor.execute(make(name))
+        tables = set(connection.introspection.table_names(cursor))
+        for name, (_when, table, _condition, _text) in _RULES.items():
+            if table in tables:
+                cursor.execute(make(name))
 
 
 def drop_guards(connection: BaseDatabaseWrapper) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError, transaction
 from pytest_django import Settings
 
 from accounts.models import User
@@ -256,6 +257,26 @@ def test_a_retired_model_and_a_changed_file_are_not_evaluated(artifact: ModelArt
     retire(artifact, by=None, reason="broken")
     with pytest.raises(WrongStatus):
         begin_evaluation(artifact, by=None, plan=plan, config=fast())
+
+
+def test_a_complete_evaluation_keeps_its_figures_and_verdicts(artifact: ModelArtifact, plan: Plan) -> None:
+    evaluation = run(artifact, plan, config=fast())
+    result, verdict = evaluation.results.latest("pk"), evaluation.verdicts.latest("pk")
+    late = EvaluationResult(evaluation=evaluation, figure="late", value=1)
+    before = list(evaluation.results.values_list("figure", "value"))
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: evaluation.results.update(value=100),
+        lambda: evaluation.verdicts.update(passed=True),
+        lambda: ModelEvaluation.objects.update(state="stopped"),
+        result.delete,
+        verdict.delete,
+        evaluation.delete,
+        late.save,
+    )
+    for change in changes:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change()
+    assert list(evaluation.results.values_list("figure", "value")) == before
 
 
 # --- side by side ------------------------------------------------------------------------------------------------
