@@ -70,6 +70,7 @@ def test_what_the_pool_says_arrives_as_it_was_on_one_line(message: ToWorker) -> 
         Ready(REPORT),
         Counted(7, 41),
         Broken("model_invalid"),
+        Broken("cage_incomplete", REPORT.cage),
         Progress(7, 24, 100),
         Text(7, "two\nlines 😀"),
         Ended(7, Outcome("length", Usage(1, 2, 3, 4), 9.5)),
@@ -103,6 +104,9 @@ def test_what_the_worker_says_arrives_as_it_was_on_one_line(message: FromWorker)
         ["ready", asdict(replace(REPORT, library="x" * 201))],
         ["ready", asdict(REPORT) | {"threads": "2"}],
         ["ready", asdict(REPORT) | {"cage": [{"layer": "l", "attempt": "a", "holds": "no", "detail": ""}]}],
+        ["ready", asdict(REPORT) | {"library": "\x1b[2Jlibrary"}],
+        ["broken", "cage_incomplete", [{"layer": "l", "attempt": "a", "holds": 1, "detail": ""}]],
+        ["broken", "cage_incomplete", [1]],
         ["counted", 1, "many"],
     ],
 )
