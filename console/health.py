@@ -13,7 +13,8 @@ from chat.runtime import Runtime
 from crypto.errors import KeyUnavailable
 from crypto.services import check_keys
 from registry.errors import ModelError
-from registry.services import verify_artifact
+from registry.guards import missing_guards as missing_model_guards
+from registry.services import model_alerts, verify_artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Check:
 
 def installation_checks(process: Runtime) -> list[Check]:
     """Return what holds now; each check looks afresh."""
-    return [_keys(), _guards(), _model_file(process), _engine(process)]
+    return [_keys(), _guards(), _approvals(), _models_in_use(), _model_file(process), _engine(process)]
 
 
 def _keys() -> Check:
@@ -43,6 +44,22 @@ def _guards() -> Check:
     missing = missing_guards(connection)
     detail = ", ".join(missing) or _("the database refuses to change or delete events")
     return Check(_("Audit log is append-only"), ok=not missing, detail=detail)
+
+
+def _approvals() -> Check:
+    missing = missing_model_guards(connection)
+    detail = ", ".join(missing) or _("the database refuses to change what was decided about models")
+    return Check(_("Model approvals are fixed"), ok=not missing, detail=detail)
+
+
+def _models_in_use() -> Check:
+    """A waiver is told and no fault: only the embedded default knows it, and production does not run such a model."""
+    alerts = model_alerts()
+    told = "; ".join(f"{alert.artifact.label}: {alert.text}" for alert in alerts)
+    is_well = not any(alert.is_stopped for alert in alerts)
+    return Check(
+        _("Models in use"), ok=is_well, detail=told or _("approved by a second person, file unchanged")
+    )
 
 
 def _model_file(process: Runtime) -> Check:

@@ -17,7 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from inference.confinement import forbid_core_dumps, limit_memory
+from inference.cage.cage import Cage, CageIncomplete
+from inference.confinement import limit_memory
+from inference.engine import Sandbox, WorkerSpec
 from inference.gguf import TEMPLATE, GgufError, GgufHeader, Value, read_header
 from inference.templates import TemplateRefused, scan_template
 
@@ -38,6 +40,15 @@ FILE_TYPES = {
 # second place (gpt2, gptj, neox, mpt, dolly, starcoder); the others are llama's.
 GGML_MAGICS = {b"lmgg": "", b"fmgg": "llama", b"tjgg": "llama"}
 LLAMA_CONTEXT = 2048
+NO_MODEL = WorkerSpec(
+    engine="scripted",
+    model_path="",
+    context_tokens=0,
+    slots=0,
+    threads=0,
+    memory_bytes=MEMORY_BYTES,
+    scripted_ms=0,
+)
 # Brings in whatever Jinja and Python import late: once confined, the process can open nothing.
 WARM_UP = r"{% for a in messages %}{{ 'a\n' + a.role | trim ~ 1.5 }}{% endfor %}"
 
@@ -66,12 +77,15 @@ class Inspection:
     template_warnings: tuple[str, ...]
 
 
-def inspect_file(path: Path) -> Inspection:
-    """Return what the file says of itself. Raise InspectionError for whatever is wrong with it."""
+def inspect_file(path: Path, *, sandbox: Sandbox) -> Inspection:
+    """Return what the file says of itself. Raise InspectionError for whatever is wrong with it.
+
+    With a `strict` sandbox nothing is read unless every layer of the cage holds.
+    """
     try:
         with path.open("rb") as file:
             done = subprocess.run(
-                [sys.executable, "-m", "inference.inspection"],
+                [sys.executable, "-m", "inference.inspection", sandbox],
                 stdin=file,
                 capture_output=True,
                 timeout=TIMEOUT_S,
@@ -166,10 +180,24 @@ TEXTS = (
 )  # fmt: skip
 
 
-def _confine() -> None:
-    """Take away what reading needs not: memory and time beyond bounds, files, processes."""
-    forbid_core_dumps()
+def _confine(sandbox: str) -> None:
+    """Take away what reading needs not: network, files, programs, processes; memory and time beyond bounds.
+
+    Raise InspectionError where the sandbox is `strict` and a layer of the cage does not hold.
+    """
+    cage = Cage()
+    cage.separate()
+    scan_template(WARM_UP)
+    cage.enter(NO_MODEL)
     limit_memory(MEMORY_BYTES)
+    cage.lock()
+    try:
+        if sandbox == "strict":
+            cage.require_all()
+    except CageIncomplete:
+        raise InspectionError(
+            "a layer of the sandbox is missing, so the file was not read; see doctor"
+        ) from None
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
@@ -178,11 +206,11 @@ def _confine() -> None:
 
 def main() -> None:
     """Inspect standard input and answer on standard output."""
-    scan_template(WARM_UP)
-    _confine()
     file = sys.stdin.buffer
+    file_bytes = os.fstat(file.fileno()).st_size  # glibc's fstat is a call that the cage does not allow
     try:
-        found = asdict(read_inspection(file, file_bytes=os.fstat(file.fileno()).st_size))
+        _confine(sys.argv[1])
+        found = asdict(read_inspection(file, file_bytes=file_bytes))
     except InspectionError as error:
         found = {"error": str(error)}
     except OSError:

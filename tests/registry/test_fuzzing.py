@@ -176,7 +176,7 @@ def test_a_reader_that_hangs_is_ended(
     broken("exec sleep 60")(monkeypatch, tmp_path)
     monkeypatch.setattr(inspection, "TIMEOUT_S", 0.2)
     with pytest.raises(InspectionError, match="too long"):
-        inspect_file(model_file)
+        inspect_file(model_file, sandbox="best-effort")
 
 
 def test_the_reader_can_open_nothing_and_start_nothing(
@@ -190,7 +190,7 @@ def test_the_reader_can_open_nothing_and_start_nothing(
         + """ -c '
 import json, os, socket
 from inference import inspection
-inspection._confine()
+inspection._confine("strict")
 found = []
 for name, attempt in {
     "open": lambda: open("/etc/passwd"),
@@ -210,4 +210,4 @@ print(json.dumps({"error": "got out: " + ",".join(found)}))
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(InspectionError, match=r"got out: $"):
-        inspect_file(model_file)
+        inspect_file(model_file, sandbox="best-effort")

@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_good_header_is_read(file: Path) -> None:
     file.write_bytes(model_bytes())
-    read = inspect_file(file)
+    read = inspect_file(file, sandbox="best-effort")
     assert read == read_gguf_header(file)
     assert (read.name, read.architecture, read.quantisation, read.context_tokens) == (
         "Heron",
@@ -189,7 +189,7 @@ def test_texts_of_a_file_reach_no_page_with_controls_or_without_end(file: Path) 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.gguf", tmp_path):
         with pytest.raises(InspectionError, match="cannot be read"):
-            inspect_file(path)
+            inspect_file(path, sandbox="best-effort")
 
 
 # --- the table of tensors -------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_old_files_say_what_can_be_known(file: Path) -> None:
         (b"fmgg", 1, "llama", 2048),
     ):
         file.write_bytes(magic + struct.pack("<II", version, 1024) + bytes(4096))
-        read = inspect_file(file)
+        read = inspect_file(file, sandbox="best-effort")
         assert (read.format, read.architecture, read.context_tokens) == ("ggml", architecture, context)
     for data in (b"lmgg", b"lmgg" + bytes(4096), b"lmgg" + b"\xff" * 4096, b"algg" + bytes(4096)):
         file.write_bytes(data)

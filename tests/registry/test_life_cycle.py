@@ -83,7 +83,7 @@ def make(people: People, tmp_path: Path) -> Make:
         nonlocal count
         count += 1
         file = tmp_path / f"model-{count}.gguf"
-        file.write_bytes(model_bytes(b"%d" % count))
+        file.write_bytes(model_bytes(b"%d;" % count))
         artifact = import_file(file, source="a disk", by=people.cast.operator)
         operator, reason = people.cast.operator, "good enough" if missed else ""
         steps: dict[str, Callable[[], object]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,13 @@ from registry import services
 from registry.catalogue import KNOWN_MODELS
 from registry.comparing import compare
 from registry.errors import ModelError
+from registry.importing import GGML_ARCHITECTURES
 from registry.management import evaluation
 from registry.management.watching import print_watch
 from registry.models import ModelArtifact, Status
+from registry.sbom import bill_of
 
-ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare", "watch"})
+ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare", "watch", "sbom"})
 WITH_REASON = {
     "submit": "ask for approval",
     "approve": "approve as the second person",
@@ -32,18 +35,31 @@ WITH_REASON = {
 
 
 class Command(BaseCommand):
-    """`manage.py model import|list|show|verify|evaluate|compare|watch|submit|approve|reject|activate|…`."""
+    """`manage.py model import|list|show|verify|sbom|evaluate|compare|watch|submit|approve|reject|activate|…`."""
 
     help = "Import models and lead them through their life"
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
         importing = _add(commands, "import", "take a model into the portal's store")
-        importing.add_argument("model", help="a GGUF file, `starter`, or one of: " + ", ".join(KNOWN_MODELS))
+        importing.add_argument(
+            "model", help="a GGUF or GGML file, `starter`, or one of: " + ", ".join(KNOWN_MODELS)
+        )
+        importing.add_argument(
+            "--signature", type=Path, help="its detached signature: minisign or raw Ed25519"
+        )
+        importing.add_argument("--key", type=Path, help="the trusted public key that must have made it")
+        importing.add_argument(
+            "--architecture",
+            default="",
+            help="of a GGML file that does not say it: " + ", ".join(GGML_ARCHITECTURES),
+        )
         _add(commands, "list", "show what has been imported")
         showing = _add(commands, "show", "show one model and what happened to it")
         showing.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
-        _add(commands, "verify", "compare every stored file with its digest")
+        _add(commands, "verify", "check every stored file against its digest and its signature")
+        billing = _add(commands, "sbom", "write a bill of materials as CycloneDX JSON")
+        billing.add_argument("digest", nargs="?", default="", help="one model; without it, all")
         evaluating = _add(commands, "evaluate", "measure and question a model in the sandbox")
         evaluating.add_argument("digest", help="the beginning of its SHA-256, or r1, r2, …")
         evaluation.add_evaluate_arguments(evaluating)
@@ -75,16 +91,25 @@ class Command(BaseCommand):
             raise CommandError(_line_of(error)) from error
 
     def _import(self, options: dict[str, Any], by: User | None) -> None:
-        wanted = str(options["model"])
+        wanted, vouching = str(options["model"]), _vouching(options)
         if wanted == "starter":
             artifact = services.import_starter(by=by)
         elif wanted in KNOWN_MODELS:
-            artifact = services.import_known(wanted, by=by)
+            artifact = services.import_known(wanted, vouching=vouching, by=by)
         else:
-            artifact = services.import_file(Path(wanted), source=Path(wanted).name[:120], by=by)
+            artifact = services.import_file(
+                Path(wanted),
+                source=f"file {Path(wanted).name}",
+                architecture=str(options["architecture"]),
+                vouching=vouching,
+                by=by,
+            )
         self.stdout.write(
             f"{artifact.label} {artifact.name} ({artifact.quantisation}), SHA-256 {artifact.sha256}"
         )
+
+        for text in artifact.template_warnings:
+            self.stdout.write(f"Note: the chat template adds a text of its own: {text}")
 
     def _list(self, _options: dict[str, Any], _by: User | None) -> None:
         active = services.active_artifact()
@@ -113,6 +138,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{artifact.sha256[:12]}  {artifact.name}: unchanged")
         if faults:
             raise CommandError("\n".join(faults))
+
+    def _sbom(self, options: dict[str, Any], _by: User | None) -> None:
+        rows = [self._artifact(options)] if options["digest"] else list(ModelArtifact.objects.all())
+        self.stdout.write(json.dumps(bill_of(rows), ensure_ascii=False, indent=2))
 
     def _evaluate(self, options: dict[str, Any], by: User | None) -> None:
         evaluation.evaluate(self._artifact(options), options, by=by, out=self.stdout)
@@ -176,11 +205,19 @@ def _person(handle: str, *, what: str) -> User | None:
     if handle:
         password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
         return authenticate_person(handle, password=password)
-    if what in {"list", "show", "verify", "compare", "watch"} or (
+    if what in {"list", "show", "verify", "compare", "watch", "sbom"} or (
         what in ANONYMOUS and settings.PORTAL.mode == "embedded"
     ):
         return None
     raise CommandError(f"`model {what}` needs a person who signs for it: --as LOGIN")
+
+
+def _vouching(options: dict[str, Any]) -> services.Vouching | None:
+    if options["signature"] is None:
+        if options["key"] is not None:
+            raise CommandError("--key says who must have made a signature; give --signature too")
+        return None
+    return services.Vouching(options["signature"], options["key"])
 
 
 def _find(beginning: str) -> ModelArtifact:
