@@ -141,6 +141,7 @@ class InferencePool:
         return sum_up(
             self.config,
             self._scheduler.worker,
+            self._scheduler.recycler,
             running=self.running,
             queued=self.queued,
             now=time.monotonic(),  # which is the clock of the event loop

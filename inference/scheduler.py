@@ -29,6 +29,7 @@ from inference.errors import (
 from inference.forecast import Forecast, Prospect, draws_for
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 from inference.queueing import Claim, FairQueue
+from inference.recycling import Recycler
 from inference.sharing import SlotRule, SlotShares
 from inference.supervisor import Callbacks, Supervisor
 from inference.turn import RETELL_S, Turn
@@ -76,7 +77,8 @@ class Scheduler:
         self.worker = Supervisor(
             config, Callbacks(self._receive, self._dispatch, self._fail_running, self._fail_waiting)
         )
-        self.upkeep = Upkeep(config, self.worker, turnstile)
+        self.recycler = Recycler(self.worker)
+        self.upkeep = Upkeep(config, self.worker, self.recycler, turnstile)
         self._watch = Watch(hang_s=config.hang_s, on_silence=self._note_silence)
 
     def turn_ms(self) -> int:
@@ -247,7 +249,7 @@ class Scheduler:
                 child.hear_prompt(_now())
                 turn.progress(total, _now())
             case Ended(_, outcome) if turn:
-                self.worker.breaker.prove()
+                self.worker.prove(child)
                 self.upkeep.note_turn(child, outcome)
                 turn.finish(_now(), outcome)
                 self._free(child, turn)
@@ -317,7 +319,7 @@ class Scheduler:
 
     def _give_up(self, turn: Turn) -> None:
         """End the wait, unless it is us who make people wait: a recycle takes no longer than a turn may."""
-        if self.worker.is_emptying:
+        if self.recycler.is_emptying:
             self._later(self._config.limits.queue_timeout_s, self._give_up, turn)
             return
         self._take_out(turn)
@@ -343,7 +345,7 @@ class Scheduler:
         child = self._child_of(turn)
         self._end_stuck(child)
         if not child.is_stuck and child is self.worker.active:
-            self.worker.begin_recycle("stuck")
+            self.recycler.begin("stuck")
 
     def _end_stuck(self, child: Child) -> None:
         """End a worker on which there is nothing but lost turns."""

@@ -9,6 +9,7 @@ from inference import memory
 from inference.breaker import Circuit
 from inference.child import Child
 from inference.config import PoolConfig
+from inference.recycling import Recycler
 from inference.supervisor import State, Supervisor
 
 # `wanted` but not there: memory does not allow it, or it is about to be started.
@@ -46,9 +47,11 @@ class PoolStatus:
     last_error: str
 
 
-def sum_up(config: PoolConfig, worker: Supervisor, *, running: int, queued: int, now: float) -> PoolStatus:
+def sum_up(
+    config: PoolConfig, worker: Supervisor, recycler: Recycler, *, running: int, queued: int, now: float
+) -> PoolStatus:
     """Return the status; `now` by the clock of the event loop."""
-    child, recycled = worker.active, worker.last_recycle
+    child, recycled = worker.active, recycler.last
     return PoolStatus(
         state=worker.state,
         circuit=worker.breaker.circuit,
@@ -65,7 +68,7 @@ def sum_up(config: PoolConfig, worker: Supervisor, *, running: int, queued: int,
         queued=queued,
         slots=config.slots,
         restarts=worker.restarts,
-        recycles=worker.recycles,
+        recycles=recycler.count,
         last_recycle=recycled.reason if recycled else "",
         last_recycle_at=recycled.at if recycled else None,
         last_error=worker.last_error,

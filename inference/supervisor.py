@@ -9,7 +9,6 @@ with growing pauses (`inference.breaker`). A recycle puts a fresh worker in its 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,16 +22,13 @@ from inference.config import PoolConfig
 from inference.engine import LOAD_ERRORS, WorkerReport
 from inference.errors import EngineUnavailable
 from inference.process import start_worker
+from inference.standby import StandbyKeeper
 from inference.wire import Broken, FromWorker, Ready, ToWorker
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
 # A large model on a slow disk takes minutes. A worker that takes longer hangs.
 LOAD_TIMEOUT_S = 600.0
-# The first people shall not wait for the loading of a spare, which takes a core.
-SPARE_DELAY_S = 2.0
-# What a second worker must leave free on the machine, beyond the memory that the first has taken and a quarter of it.
-MARGIN_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +41,24 @@ class Callbacks:
     on_failed: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Recycled:
-    """Say when (seconds since the epoch) and why a worker was replaced as planned."""
-
-    at: float
-    reason: str
-
-
 class Supervisor:
     """Own the worker processes of a pool. All methods belong to the event loop in which `start` ran."""
 
     def __init__(self, config: PoolConfig, callbacks: Callbacks) -> None:
         self._spec = config.worker_spec
-        self._standby = config.standby
         self._tell = callbacks
         self._tasks: set[asyncio.Task[None]] = set()
-        self._recycling: asyncio.Task[None] | None = None
         self._restart: asyncio.TimerHandle | None = None
-        self._spare_start: asyncio.TimerHandle | None = None
-        self._spare_breaker = Breaker()
         self._closed = False
-        self._own_bytes = 0
+        self.own_bytes = 0
+        self.is_recycling = False
+        self.standby = StandbyKeeper(config.standby, self, lambda: self.start_child(is_spare=True))
         self.breaker = Breaker()
         self.children: list[Child] = []
         self.active: Child | None = None
         self.last_error = ""
         self.report: WorkerReport | None = None
         self.restarts = 0
-        self.recycles = 0
-        self.last_recycle: Recycled | None = None
         self.changed = asyncio.Event()
 
     @property
@@ -100,21 +84,21 @@ class Supervisor:
         return next((each for each in self._serving() if each.is_spare), None)
 
     @property
-    def is_emptying(self) -> bool:
-        """Return whether turns wait because memory allows no second worker beside one that is being recycled."""
-        return self.active is None and self._recycling is not None
+    def is_calm(self) -> bool:
+        """Return whether there is an active worker, nobody else, and no doubt that it works."""
+        is_alone = self.active is not None and len(self.children) == 1
+        return is_alone and not self._closed and self.breaker.circuit == "closed"
 
     async def start(self) -> None:
         """Start the first worker; return while it loads."""
-        await self._start_child(is_spare=False).started.wait()
+        await self.start_child(is_spare=False).started.wait()
 
     async def close(self) -> None:
         """End every turn, then the workers, and return when their processes are gone."""
         self._closed = True
         self.active = None
-        for timer in (self._restart, self._spare_start):
-            if timer is not None:
-                timer.cancel()
+        self.standby.close()
+        self._cancel_restart()
         for child in self.children:
             self._tell.on_lost(child)
         self._tell.on_failed()
@@ -129,56 +113,18 @@ class Supervisor:
         for child in self.children:
             child.send(message)
 
+    def prove(self, child: Child) -> None:
+        """Note that a worker has done its work. One that drains says nothing of its successors."""
+        if child is self.active:
+            self.breaker.prove()
+
     def note_idle(self, child: Child) -> None:
         """Note that the last turn on a worker has ended: one that drains may leave."""
         if child.phase == "draining":
             child.dismiss()
 
-    # --- recycling ----------------------------------------------------------------------------------------------
-
-    async def recycle(self, reason: str) -> None:
-        """Put a fresh worker in the place of the active one; return when the old one is gone.
-
-        New turns go to the fresh one, the old one finishes what it has. Where memory does not allow two, turns wait in
-        the queue meanwhile. A second call while one is under way waits for that one. Raise EngineUnavailable if no
-        fresh worker can be had; then the old one goes on.
-        """
-        await asyncio.shield(self.begin_recycle(reason))
-
-    def begin_recycle(self, reason: str) -> asyncio.Task[None]:
-        """Do the same without waiting for it; return the task, which never fails unseen."""
-        if self._recycling is None:
-            self._recycling = self._spawn(self._recycle(reason), "recycle")
-            self._recycling.add_done_callback(self._end_recycle)
-        return self._recycling
-
-    def _end_recycle(self, task: asyncio.Task[None]) -> None:
-        self._recycling = None
-        if (spare := self.spare) is not None and self._standby == "off":
-            spare.dismiss()
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, EngineUnavailable):
-            raise error
-
-    async def _recycle(self, reason: str) -> None:
-        await self._until_settled()
-        old = self.active
-        if old is None:
-            raise EngineUnavailable
-        heir = self.spare or (self._start_child(is_spare=True) if self.has_room() else None)
-        if heir is not None:
-            await self._until(lambda: heir.phase != "loading" or old.phase == "gone")
-            if heir.phase == "gone" and old.phase != "gone":
-                raise EngineUnavailable
-        if old is self.active:
-            self._retire(old, reason)
-        await self._until(lambda: old.phase == "gone")
-        await self._until_settled()
-
-    def _retire(self, old: Child, reason: str) -> None:
+    def retire(self, old: Child) -> None:
         """Give the active worker no more turns, and let it go when it has finished those it has."""
-        self.recycles += 1
-        self.last_recycle = Recycled(time.time(), reason)
         self.active = None
         old.phase = "draining"
         if not old.turns:
@@ -187,13 +133,14 @@ class Supervisor:
             old.kill("the worker did not end a turn")
         self._arrange()
 
-    async def _until_settled(self) -> None:
+    async def until_settled(self) -> None:
         """Return when there is an active worker. Raise EngineUnavailable if there will be none."""
-        await self._until(lambda: self.state in {"ready", "failed", "closed"})
+        await self.until(lambda: self.state in {"ready", "failed", "closed"})
         if self.state != "ready":
             raise EngineUnavailable
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds, which depends on the workers. Raise EngineUnavailable at the end of all."""
         while not condition():
             if self._closed:
                 raise EngineUnavailable
@@ -202,50 +149,15 @@ class Supervisor:
     def look_after(self) -> None:
         """Do what is due now and then: see what the active worker has taken, and who has shown that it works."""
         now = asyncio.get_running_loop().time()
-        for child, its_breaker in ((self.active, self.breaker), (self.spare, self._spare_breaker)):
+        for child, its_breaker in ((self.active, self.breaker), (self.spare, self.standby.breaker)):
             if child is not None and now - child.born >= PROVEN_S and child.phase == "ready":
                 its_breaker.prove()
         if self.active is not None:
             self.active.own_bytes = memory.own_bytes(self.active.pid or 0) or 0
-            self._own_bytes = max(self._own_bytes, self.active.own_bytes)
-        self.arrange_spare()
+            self.own_bytes = max(self.own_bytes, self.active.own_bytes)
+        self.standby.arrange()
 
     # --- who is there, and who should be ------------------------------------------------------------------------
-
-    def has_room(self) -> bool:
-        """Return whether memory allows a second worker. What the kernel does not tell counts as no."""
-        if self._standby == "on":
-            return True
-        available = memory.available_bytes()
-        return available is not None and available >= self._own_bytes * 5 // 4 + MARGIN_BYTES
-
-    def arrange_spare(self) -> None:
-        """Start a spare soon if one is wanted and missing; let it go where memory has become scarce."""
-        if self._standby == "auto" and self.spare is not None and self._is_scarce():
-            self.spare.dismiss()
-        elif self._wants_spare() and self._spare_start is None:
-            self._start_spare_in(SPARE_DELAY_S)
-
-    def _is_scarce(self) -> bool:
-        available = memory.available_bytes()
-        return self._recycling is None and available is not None and available < MARGIN_BYTES // 2
-
-    def _wants_spare(self) -> bool:
-        """Never three: neither while one drains nor while one loads. Never while it is unclear that the model works."""
-        is_calm = self.active is not None and len(self.children) == 1
-        is_well = self.breaker.circuit == "closed" and self._spare_breaker.circuit != "open"
-        return self._standby != "off" and not self._closed and is_calm and is_well and self.has_room()
-
-    def _start_spare_in(self, seconds: float) -> None:
-        if self._spare_start is not None:
-            self._spare_start.cancel()
-        self._spare_start = asyncio.get_running_loop().call_later(seconds, self._start_spare)
-
-    def _start_spare(self) -> None:
-        self._spare_start = None
-        self._spare_breaker.probe()
-        if self._wants_spare():
-            self._start_child(is_spare=True)
 
     def _serving(self) -> list[Child]:
         return [child for child in self.children if child.phase in {"loading", "ready"}]
@@ -260,9 +172,9 @@ class Supervisor:
             heir = self._heir()
             if heir is not None:
                 self._appoint(heir)
-            elif self._restart is None and (not self.children or self.has_room()):
-                self._start_child(is_spare=False)
-        self.arrange_spare()
+            elif self._restart is None and (not self.children or self.standby.has_room()):
+                self.start_child(is_spare=False)
+        self.standby.arrange()
         self._tell_change()
 
     def _appoint(self, heir: Child) -> None:
@@ -288,10 +200,11 @@ class Supervisor:
 
     # --- the life of one worker ---------------------------------------------------------------------------------
 
-    def _start_child(self, *, is_spare: bool) -> Child:
+    def start_child(self, *, is_spare: bool) -> Child:
+        """Begin to start a worker."""
         child = Child(is_spare=is_spare, now=asyncio.get_running_loop().time())
         self.children.append(child)
-        self._spawn(self._live(child), "inference worker")
+        self.spawn(self._live(child), "inference worker")
         return child
 
     async def _live(self, child: Child) -> None:
@@ -338,7 +251,7 @@ class Supervisor:
         child.set_timer(None)
         child.phase = "ready"
         child.own_bytes = memory.own_bytes(child.pid or 0) or 0
-        self._own_bytes = max(self._own_bytes, child.own_bytes)
+        self.own_bytes = max(self.own_bytes, child.own_bytes)
         known = self.report.trials if self.report else ()
         self.report = replace(report, trials=report.trials or known)
         self._spec = replace(self._spec, threads=self._spec.threads or report.threads)
@@ -372,12 +285,11 @@ class Supervisor:
             pause_s = self.breaker.fail(lived_s=lived_s, is_hopeless=hopeless)
             if pause_s:
                 self._restart = asyncio.get_running_loop().call_later(pause_s, self._retry)
-        elif not was_draining and self._standby != "off":
-            pause_s = self._spare_breaker.fail(lived_s=lived_s, is_hopeless=hopeless)
-            pause_s = 20 * pause_s if self._spare_breaker.circuit == "open" else pause_s
-            self._start_spare_in(max(pause_s, SPARE_DELAY_S))
+        elif not was_draining:
+            self.standby.fail(lived_s=lived_s, is_hopeless=hopeless)
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Start a task that is cancelled at the end of all."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

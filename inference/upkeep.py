@@ -10,6 +10,7 @@ from inference.child import Child
 from inference.config import PoolConfig
 from inference.engine import Outcome
 from inference.errors import EngineUnavailable
+from inference.recycling import Recycler
 from inference.supervisor import Supervisor
 
 # The only timer of an idle pool, in seconds.
@@ -28,9 +29,12 @@ class Upkeep:
     Pools that share `turnstile` are recycled one after the other.
     """
 
-    def __init__(self, config: PoolConfig, worker: Supervisor, turnstile: asyncio.Lock) -> None:
+    def __init__(
+        self, config: PoolConfig, worker: Supervisor, recycler: Recycler, turnstile: asyncio.Lock
+    ) -> None:
         self._config = config
         self._worker = worker
+        self._recycler = recycler
         self._turnstile = turnstile
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -57,7 +61,7 @@ class Upkeep:
     async def recycle(self, reason: str) -> None:
         """Recycle the worker when no other pool is being recycled. Raise EngineUnavailable if that is not possible."""
         async with self._turnstile:
-            await self._worker.recycle(reason)
+            await self._recycler.recycle(reason)
 
     def check(self) -> None:
         """Begin to recycle the active worker if something asks for it."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from inference import supervisor
+from inference import standby
 from inference.child import Child
 from inference.engine import Origin, Piece, Prompt
 from inference.pool import InferencePool
@@ -54,7 +54,7 @@ async def begin(pool: InferencePool, prompt: Prompt, person: str = "ann") -> asy
 
 
 async def test_every_worker_is_told(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "SPARE_DELAY_S", 0.05)
+    monkeypatch.setattr(standby, "SPARE_DELAY_S", 0.05)
     async with open_pool(scripted(slots=1, scripted_ms=10, standby="on")) as pool:
         await wait_for_spare(pool)
         first = worker_of(pool)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference import memory, supervisor
+from inference import memory, standby
 from inference.engine import Finished, Piece
 from inference.errors import EngineFailed, EngineUnavailable
 from inference.pool import AdmissionLimits, InferencePool, Ticket
@@ -229,7 +229,7 @@ async def test_closing_while_a_worker_drains_leaves_no_process() -> None:
 
 @pytest.fixture
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "SPARE_DELAY_S", 0.05)
+    monkeypatch.setattr(standby, "SPARE_DELAY_S", 0.05)
 
 
 @pytest.mark.usefixtures("_at_once")

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from inference import breaker, supervisor
+from inference import breaker, standby
 from inference.engine import Event
 from inference.pool import InferencePool
 from tests.inference.support import answer, ask, open_pool, scripted, until, wait_for_spare, worker_of
@@ -26,7 +26,7 @@ async def test_a_quiet_pool() -> None:
 
 
 async def test_a_recycle_and_a_crash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "SPARE_DELAY_S", 0.05)
+    monkeypatch.setattr(standby, "SPARE_DELAY_S", 0.05)
     async with open_pool(scripted(standby="on")) as pool:
         await wait_for_spare(pool)
         assert pool.status().standby == "ready"
