@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from registry.trust import find_key
 from registry.verifying import look_at, note_finding
 
 READ_BYTES = 1 << 22
+ABANDONED_S = 3600
 # What ctransformers knows of the formats from before GGUF that name no architecture.
 GGML_ARCHITECTURES = ("gpt2", "gptj", "gpt_neox", "mpt", "dolly-v2", "starcoder", "replit", "llama")
 
@@ -202,6 +204,7 @@ def _draft(path: Path) -> Iterator[tuple[Path, str, bytes]]:
     draft = folder / f"import-{secrets.token_hex(8)}.tmp"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(folder)
         sha256, blake2b = _copy_and_hash(path, draft)
         draft.chmod(0o444)
         yield draft, sha256, blake2b
@@ -209,6 +212,13 @@ def _draft(path: Path) -> Iterator[tuple[Path, str, bytes]]:
         raise ModelError(f"the file cannot be copied: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts that a killed import left behind; one that grows is still somebody's."""
+    for draft in folder.glob("import-*.tmp"):
+        if time.time() - draft.stat().st_mtime > ABANDONED_S:
+            draft.unlink(missing_ok=True)
 
 
 def _copy_and_hash(source: Path, target: Path) -> tuple[str, bytes]:

@@ -119,6 +119,16 @@ def test_a_disk_that_fails_is_a_model_error_and_leaves_no_draft(
     assert list(store.iterdir()) == []
 
 
+def test_what_a_killed_import_left_is_swept_away_and_what_grows_is_not(store: Path, model_file: Path) -> None:
+    store.mkdir(mode=0o700, parents=True)
+    left, growing = store / "import-0123.tmp", store / "import-4567.tmp"
+    for draft in (left, growing):
+        draft.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    artifact = import_file(model_file, source="a disk")
+    assert {path.name for path in store.iterdir()} == {growing.name, artifact.path.name}
+
+
 def test_a_known_file_gets_its_published_name_and_licence(
     store: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
