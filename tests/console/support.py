@@ -62,8 +62,6 @@ def evaluate(artifact: ModelArtifact, *, by: User, **figures: float) -> None:
     stored = ModelEvaluation.objects.create(
         artifact=artifact,
         account_id=by.pk,
-        state=EvaluationState.COMPLETE,
-        ended_at=clock.now(),
         banks=BANKS,
         engine="llamacpp",
         portal_version="0.1.0",
@@ -72,6 +70,8 @@ def evaluate(artifact: ModelArtifact, *, by: User, **figures: float) -> None:
     )
     results = [_result(stored, key, value) for key, value in (GOOD | figures).items()]
     missed = sum(result.passed is False for result in EvaluationResult.objects.bulk_create(results))
+    stored.state, stored.ended_at = EvaluationState.COMPLETE, clock.now()
+    stored.save(update_fields=["state", "ended_at"])
     services.mark_evaluated(artifact, thresholds_missed=missed, by=by)
 
 

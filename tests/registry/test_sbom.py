@@ -23,9 +23,7 @@ def faults(bill: dict[str, Any]) -> object:
 
 
 def evaluated(artifact: ModelArtifact) -> None:
-    evaluation = ModelEvaluation.objects.create(
-        artifact=artifact, state=EvaluationState.COMPLETE, engine="llamacpp", portal_version="1"
-    )
+    evaluation = ModelEvaluation.objects.create(artifact=artifact, engine="llamacpp", portal_version="1")
     EvaluationResult.objects.create(
         evaluation=evaluation,
         figure="refusal_rate",
@@ -35,6 +33,8 @@ def evaluated(artifact: ModelArtifact) -> None:
         corpus="refusal",
         corpus_sha256="a" * 64,
     )
+    evaluation.state = EvaluationState.COMPLETE
+    evaluation.save(update_fields=["state"])
 
 
 def test_the_checker_finds_faults(store: Path, model_file: Path) -> None:
