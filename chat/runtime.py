@@ -28,6 +28,7 @@ from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo, Origin
 from inference.engines.choice import choose_engine
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
+from inference.tuning import tune
 from registry.errors import ModelError
 from registry.evaluating import settle_interrupted
 from registry.evaluator import evaluator
@@ -114,7 +115,7 @@ class Runtime:
         if self.reason:
             logger.error("no engine: %s", self.reason)
             return
-        self.pool = InferencePool(self._pool_config())
+        self.pool = InferencePool(await tune(self._pool_config(), folder=settings.PORTAL.data_dir))
         await self.pool.start()
 
     def _prepare(self) -> None:

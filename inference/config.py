@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from inference.admission import AdmissionLimits
-from inference.engine import EngineName, ModelInfo, Sandbox, WorkerSpec
+from inference.engine import EngineName, ModelInfo, Sandbox, ThreadTrial, WorkerSpec
 
 Standby = Literal["auto", "on", "off"]
 
@@ -21,7 +21,7 @@ class PoolConfig:
     `model_path` is None for the scripted engine only, whose model must be named as such. `threads` and
     `memory_bytes` (address space of the worker) are chosen by the worker where they are 0. `wall_time_s`
     ends a turn (from Started), `hang_s` without any sign of life too; if none of its turns gives one, the worker.
-    `niceness` lets it stand back.
+    `niceness` lets it stand back. `trials` are those by which `threads` were chosen (`inference.tuning`).
 
     `standby` keeps a second worker loaded: where memory allows it (auto), always (on), or never (off). The worker is
     recycled at that hour of local time (None: never), after so many turns (0: never), and when it has taken
@@ -33,6 +33,7 @@ class PoolConfig:
     engine: EngineName
     slots: int = 4
     threads: int = 0
+    trials: tuple[ThreadTrial, ...] = ()
     memory_bytes: int = 0
     max_new_tokens: int = 512
     wall_time_s: float = 180

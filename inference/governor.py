@@ -7,7 +7,7 @@ the neighbour is there.
 
 llama.cpp's server has no call for that, but its OpenMP runtime (GNU libgomp) asks before every computation: with
 `OMP_DYNAMIC=true` (`inference.process.worker_environment`) it takes no more threads than the calling thread's affinity
-names cores, less the machine's load average, which a worker cannot read. So the affinity of the computing threads,
+names cores, less the machine's load average, which a worker cannot read. So the affinity of the asking thread,
 set from outside, says how many there are. Nothing of the worker's cage has to be opened for it.
 """
 
@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import math
 import os
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,37 +76,30 @@ class Governor:
         self._others = 0.0
         self._idle_looks = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._is_sealed = False
+        self._spent: dict[int, float] = {}
+        self._asking = 0
+        self._is_over = False
         self.threads = most
 
     def wake(self) -> None:
         """Begin to look, if nobody does: the worker has been given something to do."""
         self._idle_looks = 0
-        if self._timer is None and self._most > 1:
-            self._seal()
+        if self._timer is None and not self._is_over and max(self._most, self.threads) > 1:
             self._last = self._look()
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._tick)
 
     def stop(self) -> None:
         """Look no more: the worker has gone."""
-        self._most = 1
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def limit(self, most: int) -> None:
         """Compute with at most that many threads from now on, and with as many at first."""
-        self._last = self._look()
+        self._most = most
         self._others = 0.0
         self._set(most)
-        self._most = most
-
-    def _seal(self) -> None:
-        """Let the worker open nothing more. A libgomp that reads the load average counts our own threads as load."""
-        if not self._is_sealed:
-            self._is_sealed = True
-            with contextlib.suppress(OSError):
-                resource.prlimit(self._pid, resource.RLIMIT_NOFILE, (0, 0))
 
     def _tick(self) -> None:
         self._timer = None
@@ -115,6 +107,9 @@ class Governor:
         if look is None or before is None:
             return
         self._last = look
+        if not self._asking:
+            with contextlib.suppress(OSError):
+                self._find_asking()
         self._learn(before, look)
         self._set(decide(self.threads, others=self._others, cores=len(look.idle), most=self._most))
         if self._idle_looks < IDLE_LOOKS:
@@ -130,22 +125,26 @@ class Governor:
         self._idle_looks = self._idle_looks + 1 if own < IDLE_CORES * passed else 0
 
     def _set(self, threads: int) -> None:
-        """Let the computing threads see that many cores, those that were idle longest so far."""
-        if threads == self.threads or self._last is None:
+        """Let the thread that asks for computations see that many cores, those that were idle longest so far.
+
+        The others may stay where they are: one that shared the only core of the asking one, in the middle of a
+        computation, would wait for it there for seconds.
+        """
+        if threads == self.threads or self._last is None or not self._asking:
             return
         idle = self._last.idle
         cores = set(sorted(idle, key=lambda core: -idle[core])[:threads])
         with contextlib.suppress(OSError):
-            for thread in self._computing():
-                os.sched_setaffinity(thread, cores)
+            os.sched_setaffinity(self._asking, cores)
             self.threads = threads
 
-    def _computing(self) -> list[int]:
-        """Return the threads that have used most processor time: the one that asks for a computation is among them."""
-        spent = {
-            int(task.name): _cpu_s(task / "stat") for task in (_PROC / str(self._pid) / "task").iterdir()
-        }
-        return sorted(spent, key=lambda thread: -spent[thread])[: len(self._cores)]
+    def _find_asking(self) -> None:
+        """Find the thread that asks for computations: the oldest of those that have computed since the first look."""
+        tasks = (_PROC / str(self._pid) / "task").iterdir()
+        spent = {int(task.name): _cpu_s(task / "stat") for task in tasks}
+        grown = {thread: now - self._spent.setdefault(thread, now) for thread, now in spent.items()}
+        if (most := max(grown.values())) >= INTERVAL_S / 2:
+            self._asking = min(thread for thread, seconds in grown.items() if seconds >= most / 2)
 
     def _look(self) -> Look | None:
         """Return what the kernel has counted, None where it does not say."""

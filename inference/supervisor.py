@@ -46,6 +46,7 @@ class Supervisor:
 
     def __init__(self, config: PoolConfig, callbacks: Callbacks) -> None:
         self._spec = config.worker_spec
+        self._trials = config.trials
         self._tell = callbacks
         self._tasks: set[asyncio.Task[None]] = set()
         self._restart: asyncio.TimerHandle | None = None
@@ -252,7 +253,7 @@ class Supervisor:
         child.phase = "ready"
         child.own_bytes = memory.own_bytes(child.pid or 0) or 0
         self.own_bytes = max(self.own_bytes, child.own_bytes)
-        known = self.report.trials if self.report else ()
+        known = self.report.trials if self.report else self._trials
         self.report = replace(report, trials=report.trials or known)
         self._spec = replace(self._spec, threads=self._spec.threads or report.threads)
         self._arrange()

@@ -40,6 +40,7 @@ class PortalProcess:
             "PORTAL_PORT": str(self.port),
             "PORTAL_LANGUAGE": "en",
             "PORTAL_RATE_PER_MINUTE": "1000",
+            "PORTAL_THREADS": "1",
             "QUICKSTART_PASSWORD": PASSWORD,
             "CI": "true",
             "PYTHONFAULTHANDLER": "1",

@@ -145,12 +145,14 @@ _HARMLESS = (
     *("clock_getres", "clock_gettime", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall"),
     *("getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "capget"),
-    *("getrandom", "getrlimit", "getrusage", "sysinfo", "uname"),
+    *("getrandom", "getrlimit", "getrusage", "uname"),
     *("read", "readv", "write", "writev", "lseek", "fstat", "close", "poll", "ppoll", "select", "pselect6"),
 )
+# Not sysinfo in the end: it tells the load average, by which OpenMP would take threads away (`inference.governor`).
 # Files are opened as far as Landlock lets. The socket is only ever listened at, and has lost its name by then.
 _TO_LOAD = (
     *(
+        "sysinfo",
         "open",
         "openat",
         "stat",
