@@ -27,7 +27,7 @@ test: $(VENV)/.dev ## Install what is missing, lint and pass every test
 	@bash deploy/system-packages.sh
 	@$(MAKE) --no-print-directory native
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.dev ## Everything that needs no server: style, types, layers, templates, migrations
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

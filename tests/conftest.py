@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +106,10 @@ def make_cast() -> Cast:
 def starter_model() -> Path:
     """Return the starter model's file, fetched once per checkout by locked hash."""
     path = MODEL_CACHE / "starter.gguf"
-    if not path.exists() or hash_file(path) != STARTER.sha256:
-        MODEL_CACHE.mkdir(parents=True, exist_ok=True)
-        fetch_starter(folder=MODEL_CACHE / "fetched").replace(path)
+    MODEL_CACHE.mkdir(parents=True, exist_ok=True)
+    with (MODEL_CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Several test processes may want it at once.
+        if not path.exists() or hash_file(path) != STARTER.sha256:
+            fetch_starter(folder=MODEL_CACHE / "fetched").replace(path)
     assert hash_file(path) == STARTER.sha256
     return path
