@@ -12,6 +12,7 @@ from pytest_django import Settings
 from crypto.keyring import keyring
 from crypto.local_file import create_key_file
 from crypto.providers import key_file
+from tests.registry.life import make, people  # noqa: F401 - fixtures
 from tests.registry.support import model_bytes
 
 

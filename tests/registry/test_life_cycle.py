@@ -11,8 +11,6 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
-from accounts.models import User
-from accounts.services import create_account
 from audit.models import AuditEvent
 from common.access import PermissionMissing
 from common.errors import PortalError
@@ -20,8 +18,6 @@ from registry.errors import (
     AlreadyDecided,
     ArtifactFixed,
     ModelError,
-    NotApprovedHere,
-    NothingBefore,
     PersonNeeded,
     ReasonNeeded,
     SecondPersonNeeded,
@@ -32,12 +28,9 @@ from registry.errors import (
 from registry.guards import FIXED, STEPS, missing_guards
 from registry.models import TRANSITIONS, ModelApproval, ModelArtifact, ModelEvent, Status
 from registry.services import (
-    Activation,
     activate,
-    active_artifact,
     active_artifacts,
     approve,
-    choose_for_tenant,
     import_file,
     mark_evaluated,
     model_of,
@@ -50,78 +43,7 @@ from registry.services import (
     verify_artifact,
     waive,
 )
-from tenants.models import Tenant
-from tests.conftest import PASSWORD, Cast
-from tests.registry.support import model_bytes
-
-Make = Callable[..., ModelArtifact]
-
-
-@dataclasses.dataclass(frozen=True)
-class People:
-    """The cast, a second operator, and an officer of the other organisation."""
-
-    cast: Cast
-    second: User
-    south_officer: User
-
-
-@pytest.fixture
-def people(store: Path, cast: Cast) -> People:
-    def make(login: str, role: str, tenant: Tenant | None) -> User:
-        return create_account(tenant=tenant, login=login, display_name=login, role=role, password=PASSWORD)
-
-    return People(cast, make("hao", "operator", None), make("bo", "officer", tenant_of(cast.outsider)))
-
-
-@pytest.fixture
-def make(people: People, tmp_path: Path) -> Make:
-    """Return a maker of artefacts that have come as far as `status`; an operator approves, or `by`."""
-    count = 0
-
-    def build(status: str = "active", *, by: User | None = None, missed: int = 0) -> ModelArtifact:
-        nonlocal count
-        count += 1
-        file = tmp_path / f"model-{count}.gguf"
-        file.write_bytes(model_bytes(b"%d;" % count))
-        artifact = import_file(file, source="a disk", by=people.cast.operator)
-        operator, reason = people.cast.operator, "good enough" if missed else ""
-        steps: dict[str, Callable[[], object]] = {
-            "evaluated": lambda: mark_evaluated(artifact, thresholds_missed=missed, by=operator),
-            "submitted": lambda: submit(artifact, by=operator, reason=reason),
-            "approved": lambda: approve(artifact, by=by or people.second, reason=reason),
-            "active": lambda: activate(artifact, by=operator),
-        }
-        if status == "rejected":
-            for name in ("evaluated", "submitted"):
-                steps[name]()
-            reject(artifact, by=people.second, reason="no")
-        elif status == "retired":
-            retire(artifact, by=operator, reason="old")
-        elif status != "imported":
-            for name, step in steps.items():
-                step()
-                if name == status:
-                    break
-        assert artifact.status == status
-        return artifact
-
-    return build
-
-
-def tenant_of(person: User) -> Tenant:
-    assert person.tenant is not None
-    return person.tenant
-
-
-def production(settings: Settings) -> None:
-    settings.PORTAL = dataclasses.replace(settings.PORTAL, mode="production", model_signatures="required")
-
-
-def state(artifact: ModelArtifact) -> str:
-    artifact.refresh_from_db()
-    return artifact.status
-
+from tests.registry.life import Make, People, production, state, tenant_of
 
 # --- the steps ------------------------------------------------------------------------------------------------------
 ACTS: dict[str, tuple[Callable[[ModelArtifact, People], object], dict[str, str]]] = {
@@ -235,103 +157,6 @@ def test_nobody_approves_twice_for_the_same_side(make: Make, people: People) -> 
     model = make("approved")
     with pytest.raises(AlreadyDecided):
         approve(model, by=people.second)
-
-
-# --- whose approval counts where ------------------------------------------------------------------------------------
-def test_an_officers_approval_counts_for_the_own_organisation_only(make: Make, people: People) -> None:
-    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
-    model = make("active", by=people.cast.officer)
-    assert (models_for(north.id), models_for(south.id)) == ([model], [])
-    assert (model_of(north.id), model_of(south.id)) == (model, None)
-    assert active_artifacts() == [model]
-    approve(model, by=people.south_officer)
-    assert model_of(south.id) == model
-
-
-def test_an_operators_approval_counts_everywhere_but_where_the_officer_rejects(
-    make: Make, people: People
-) -> None:
-    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
-    model = make("active")
-    assert model_of(north.id) == model_of(south.id) == model
-    reject(model, by=people.south_officer, reason="not here")
-    assert (model_of(north.id), model_of(south.id)) == (model, None)
-    assert state(model) == "active"
-    approve(model, by=people.south_officer, reason="after all")
-    assert model_of(south.id) == model
-
-
-def test_what_only_an_organisation_approved_takes_nothing_from_the_others(make: Make, people: People) -> None:
-    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
-    general = make("active")
-    own = make("active", by=people.cast.officer)
-    assert state(general) == "active"
-    assert (model_of(north.id), model_of(south.id)) == (own, general)
-
-
-def test_the_acts_of_an_officer_stand_in_the_own_organisations_log(make: Make, people: People) -> None:
-    make("approved", by=people.cast.officer)
-    event = AuditEvent.objects.get(action="model.approve")
-    assert event.tenant_id == tenant_of(people.cast.member).id
-
-
-def test_another_organisations_decisions_are_not_in_the_timeline(make: Make, people: People) -> None:
-    model = make("active")
-    reject(model, by=people.south_officer, reason="not here")
-    north, south = tenant_of(people.cast.member).id, tenant_of(people.cast.outsider).id
-    assert "reject" not in [row.kind for row in timeline(tenant_id=north)]
-    assert timeline(tenant_id=south)[0].reason == "not here"
-    assert timeline(limit=1)[0].tenant_id == south
-
-
-# --- several models -------------------------------------------------------------------------------------------------
-def test_an_organisation_uses_what_it_chose_while_it_may(make: Make, people: People) -> None:
-    north = tenant_of(people.cast.member)
-    first, second = make("active"), make("approved")
-    activate(second, by=people.cast.operator, activation=Activation.BESIDE)
-    assert models_for(north.id) == [second, first]
-    assert model_of(north.id) == second
-    choose_for_tenant(north, first, by=people.cast.admin)
-    assert model_of(north.id) == first
-    assert model_of(tenant_of(people.cast.outsider).id) == second
-    choose_for_tenant(north, None, by=people.cast.admin)
-    assert model_of(north.id) == second
-    choose_for_tenant(north, first, by=people.cast.admin)
-    retire(first, by=people.cast.operator, reason="old")
-    assert model_of(north.id) == second
-
-
-def test_only_the_own_admin_chooses_and_only_what_is_approved(make: Make, people: People) -> None:
-    north, south = tenant_of(people.cast.member), tenant_of(people.cast.outsider)
-    model = make("active")
-    for person in (people.cast.officer, people.cast.operator, people.cast.member):
-        with pytest.raises(PermissionMissing):
-            choose_for_tenant(north, model, by=person)
-    with pytest.raises(PermissionMissing):
-        choose_for_tenant(south, model, by=people.cast.admin)
-    for status in ("approved", "imported", "retired"):
-        with pytest.raises(NotApprovedHere):
-            choose_for_tenant(north, make(status), by=people.cast.admin)
-
-
-def test_activating_replaces_and_rolling_back_restores(make: Make, people: People) -> None:
-    first, second = make("active"), make("active")
-    assert (state(first), active_artifact()) == ("approved", second)
-    with pytest.raises(ReasonNeeded):
-        rollback(by=people.cast.operator, reason="")
-    assert rollback(by=people.cast.operator, reason="too slow") == first
-    assert (state(second), active_artifacts()) == ("approved", [first])
-    row = timeline(limit=1)[0]
-    assert (row.kind, row.artifact, row.other, row.reason) == ("rollback", first, second, "too slow")
-    with pytest.raises(NothingBefore):
-        rollback(by=people.cast.operator, reason="further")
-
-
-def test_a_retired_model_is_not_rolled_back_to(make: Make, people: People) -> None:
-    first, second, third = make("active"), make("active"), make("active")
-    retire(second, by=people.cast.operator, reason="bad")
-    assert rollback(by=people.cast.operator, reason="slow") == first
-    assert state(third) == "approved"
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

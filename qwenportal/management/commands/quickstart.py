@@ -20,6 +20,7 @@ from qwenportal.fitness import StartRefused, line_of, require_sound_settings
 from qwenportal.models_setup import choose_model
 from registry.catalogue import KNOWN_MODELS
 from registry.models import ModelArtifact
+from registry.services import is_only_waived
 
 T = TypeVar("T")
 
@@ -81,6 +82,8 @@ class Command(BaseCommand):
 
     def _introduce(self, artifact: ModelArtifact) -> None:
         self.stdout.write(f"  {artifact.name} {artifact.quantisation}, SHA-256 {artifact.sha256[:16]}…")
+        if is_only_waived(artifact):
+            self.stdout.write("  Nobody approved it: the embedded default waives that; see docs/models.md.")
         if artifact.is_starter:
             self.stdout.write(
                 "  This is a small English starter model for trying the portal, not Qwen.\n"
