@@ -18,6 +18,7 @@ from console.goings_on import Live, live_of
 from console.intake import Command, import_commands
 from console.steps import Step, steps_of, steps_of_all
 from console.viewers import Viewer
+from console.watching import Watched, watched
 from registry.choosing import chosen_artifact_id, models_for
 from registry.lifecycle import DECIDABLE, is_only_waived, rollback_target
 from registry.models import ModelArtifact, Status
@@ -86,6 +87,7 @@ class ArtifactPage:
     evaluation: Evaluation | None
     attempt: Attempt | None
     others: list[Artifact]
+    watched: list[Watched]
     template: Template
     decisions: list[Decided]
     candidate: Candidate | None
@@ -130,6 +132,7 @@ def artifact_page(
         evaluation=evaluation,
         attempt=read_attempt(row),
         others=[show_artifact(one) for one in viewer.artifacts().exclude(pk=row.pk)],
+        watched=watched(row, viewer),
         template=Template(row.chat_template, list(row.template_warnings)),
         decisions=decisions_on(row, viewer),
         candidate=candidate,

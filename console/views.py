@@ -17,11 +17,13 @@ from accounts.models import User
 from accounts.roles import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
 from chat.runtime import runtime
 from common.access import require_permission
+from console.artifacts import show_artifact
 from console.health import installation_checks
 from console.pools import show_pool
 from console.statistics import Day, last_days, refusals_today, rule_hits_today
 from policy.ruleset import PolicyRule
 from policy.services import active_rules
+from registry.services import model_of
 from tenants.models import Tenant
 
 
@@ -55,7 +57,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show how the organisation uses the portal."""
     tenant_id = _tenant_id(request)
     days = last_days(tenant_id)
-    context = {"kpis": _kpis(days[0]), "days": days, "recent_refusals": refusals_today(tenant_id)}
+    used = model_of(tenant_id)
+    context = {
+        "kpis": _kpis(days[0]),
+        "days": days,
+        "recent_refusals": refusals_today(tenant_id),
+        "used": show_artifact(used) if used else None,
+    }
     return render(request, "console/dashboard.html", context)
 
 
@@ -86,6 +94,7 @@ def installation(request: HttpRequest) -> HttpResponse:
     pool = show_pool(process.state, process.pool.status() if process.pool else None)
     artifact = process.artifact
     model = artifact and {
+        "id": artifact.pk,
         "name": f"{artifact.name} {artifact.quantisation}",
         "digest": artifact.sha256,
         "context_tokens": process.model.context_tokens,
