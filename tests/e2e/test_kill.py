@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,33 @@ async def test_a_killed_worker_fails_the_turn_and_the_next_one_works_within_5_s(
         assert turn.frames[-1]["timings"]["first_token_ms"] < 5000
         assert watch.seconds < 15
     portal.wait_ready(5)
+
+
+async def test_a_worker_that_stands_by_takes_over_and_the_operator_sees_it(tmp_path: Path) -> None:
+    portal = PortalProcess(
+        tmp_path / "data", PORTAL_ENGINE="scripted", PORTAL_SCRIPTED_MS="5", PORTAL_STANDBY="on"
+    ).start()
+    try:
+        client, operator = (
+            Client(portal.url).sign_in("member").agree(),
+            Client(portal.url).sign_in("operator"),
+        )
+        for _ in range(100):
+            page = operator.get("/console/installation/").text
+            if '<span class="badge" data-tone="ok">ready</span>' in page:
+                break
+            await asyncio.sleep(0.1)
+        first, second = portal.process.children()
+        assert str(first.pid) in page
+        first.kill()
+        async with client.socket() as socket:
+            await socket.ready()
+            await asyncio.sleep(0.1)
+            turn = await socket.ask("one two 3")
+        assert turn.end["status"] == "complete"
+        assert str(second.pid) in operator.get("/console/installation/").text
+    finally:
+        portal.stop()
 
 
 async def test_after_a_killed_server_the_chain_verifies_and_the_turn_is_interrupted(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from inference import memory, standby
-from inference.engine import Finished, Piece
+from inference.engine import Finished, ModelInfo, Piece, Sampling
 from inference.errors import EngineFailed, EngineUnavailable
-from inference.pool import AdmissionLimits, InferencePool, Ticket
+from inference.pool import AdmissionLimits, InferencePool, PoolConfig, Ticket
 from tests.inference.support import (
     answer,
     ask,
@@ -80,6 +80,27 @@ async def test_a_recycle_under_load_refuses_and_loses_no_turn(standby: str) -> N
         scripted(slots=2, scripted_ms=5, standby="on" if standby == "on" else "off")
     ) as pool:
         await chatter_while_recycling(pool)
+
+
+@pytest.mark.model
+async def test_a_real_worker_is_recycled_while_it_answers(starter_model: Path) -> None:
+    model = ModelInfo("starter", "", 512)
+    config = PoolConfig(
+        starter_model, model, "llamacpp", slots=2, limits=AdmissionLimits(rate_per_minute=1000)
+    )
+    prompt = ask("Count from one to twenty.", Sampling(max_new_tokens=48, temperature=0))
+    async with open_pool(config) as pool:
+        right = text_of(await answer(pool, prompt))
+        first = worker_of(pool)
+        turns = [asyncio.create_task(answer(pool, prompt, person=person)) for person in "abc"]
+        await until(lambda: pool.running == 2)
+        await pool.recycle()
+        assert worker_of(pool) != first
+        for turn in turns:
+            # Batched with another one a float may fall otherwise late in an answer; a wrong or cut one shows at once.
+            events = await turn
+            assert text_of(events)[:20] == right[:20]
+            assert end_of(events).usage.completion_tokens > 8
 
 
 @pytest.mark.usefixtures("_no_room")
