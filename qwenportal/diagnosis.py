@@ -25,8 +25,10 @@ from inference.config import SCRIPTED_MODEL, PoolConfig
 from inference.engine import LayerCheck
 from inference.engines.choice import choose_engine
 from inference.examination import Examination
+from registry.alerts import model_alerts
 from registry.choosing import active_artifacts
 from registry.evaluation import caged
+from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
 from registry.verifying import look_at
 
@@ -88,6 +90,7 @@ def examine_store() -> Iterator[Row]:
     yield _keys()
     if not missing:
         yield from _audit()
+        yield from _approvals()
 
 
 def _keys() -> Row:
@@ -105,6 +108,16 @@ def _audit() -> Iterator[Row]:
     torn = [name_of(chain.tenant_id) for chain in chains if not _has_its_head(chain)]
     detail = f"broken: {', '.join(torn)}" if torn else f"{len(chains)} chains end where they should"
     yield Row("audit", "chain heads", "fail" if torn else "ok", f"{detail}; `audit verify` reads them whole")
+
+
+def _approvals() -> Iterator[Row]:
+    """Check what holds decisions about models, and name active models that were stopped or that nobody approved."""
+    guards = missing_model_guards(connection)
+    yield Row(
+        "model", "guards", "fail" if guards else "ok", ", ".join(guards) or "decisions cannot be changed"
+    )
+    for alert in model_alerts():
+        yield Row("model", alert.artifact.label, "fail" if alert.is_stopped else "warn", str(alert.text))
 
 
 def _has_its_head(chain: AuditChain) -> bool:

@@ -32,7 +32,7 @@ def choose_model(wanted: str) -> ModelArtifact:
         raise ModelError(f"{artifact} was {artifact.status}; name another one")
     if not services.is_approved_for(artifact, tenant_id=None):
         services.waive(artifact, reason=WAIVER)
-    if artifact != services.active_artifact():
+    if artifact != _first_active():
         services.activate(artifact, by=None)
     return artifact
 
@@ -52,10 +52,16 @@ def _chosen(wanted: str) -> ModelArtifact:
     return _by_name(DEFAULT_QWEN) if _person_agrees() else services.import_starter()
 
 
-def _active() -> ModelArtifact | None:
+def _first_active() -> ModelArtifact | None:
+    """Return what was activated last, sound or not: one that was stopped is not replaced in silence."""
     active: ModelArtifact | None = (
         ModelArtifact.objects.filter(status=Status.ACTIVE).order_by("-activated_at").first()
     )
+    return active
+
+
+def _active() -> ModelArtifact | None:
+    active = _first_active()
     if active is not None and not active.path.exists():
         raise ModelError(
             f"the file of the active model, {active}, is missing: {active.path}. Put it back, import it again with"

@@ -111,6 +111,19 @@ def test_a_model_that_was_retired_is_not_brought_back_by_naming_it(
         choose_model("")
 
 
+def test_an_active_model_that_was_stopped_keeps_its_place_and_the_portal_starts(
+    store: Path, tmp_path: Path
+) -> None:
+    active = stored(tmp_path, "active")
+    activate(active)
+    active.path.chmod(0o644)
+    active.path.write_bytes(b"changed")
+    with pytest.raises(ModelError):
+        services.verify_artifact(active)
+    assert choose_model("") == active
+    assert active_artifact() is None
+
+
 def test_an_installer_that_fails_is_quoted_in_one_line(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from audit.models import AuditEvent
 from common import clock
+from qwenportal.diagnosis import examine_store
 from registry.announcing import MODELS_CHANGED, stamp_file
 from registry.models import ModelArtifact
 from registry.scanning import Scanner, ScanStopped
@@ -71,6 +72,17 @@ def test_a_scan_that_finds_a_changed_file_stops_the_model_records_it_and_raises_
     make_due(artifact)
     Scanner().scan()
     assert codes() == ["missing"]
+
+
+def test_doctor_warns_of_a_waiver_and_fails_for_a_model_that_was_stopped(artifact: ModelArtifact) -> None:
+    def verdicts() -> dict[str, str]:
+        return {row.check: row.verdict for row in examine_store() if row.area == "model"}
+
+    assert verdicts() == {"guards": "ok", "r1": "warn"}
+    damage(artifact)
+    make_due(artifact)
+    Scanner().scan()
+    assert verdicts() == {"guards": "ok", "r1": "fail"}
 
 
 def test_a_file_that_is_put_back_is_used_again(artifact: ModelArtifact, model_file: Path) -> None:
