@@ -20,6 +20,7 @@ from common.access import require_permission
 from console.artifacts import show_artifact
 from console.health import installation_checks
 from console.pools import show_pool
+from console.sandbox import sandbox_of
 from console.statistics import Day, last_days, refusals_today, rule_hits_today
 from policy.ruleset import PolicyRule
 from policy.services import active_rules
@@ -63,6 +64,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "days": days,
         "recent_refusals": refusals_today(tenant_id),
         "used": show_artifact(used) if used else None,
+        "sandbox": sandbox_of(runtime()),
     }
     return render(request, "console/dashboard.html", context)
 
@@ -103,7 +105,13 @@ def installation(request: HttpRequest) -> HttpResponse:
         "source": artifact.source,
         "is_starter": artifact.is_starter,
     }
-    context = {"tenants": tenants, "model": model, "pool": pool, "checks": installation_checks(process)}
+    context = {
+        "tenants": tenants,
+        "model": model,
+        "pool": pool,
+        "sandbox": sandbox_of(process),
+        "checks": installation_checks(process),
+    }
     return render(request, "console/installation.html", context)
 
 
