@@ -158,6 +158,11 @@ class Runtime:
             memory_bytes=portal.worker_memory_mib << 20,
             max_new_tokens=portal.max_new_tokens,
             wall_time_s=portal.wall_time_s,
+            hang_s=portal.hang_s,
+            standby=portal.standby,
+            recycle_hour=None if portal.recycle_hour < 0 else portal.recycle_hour,
+            recycle_turns=portal.recycle_turns,
+            soft_bytes=portal.worker_soft_mib << 20,
             scripted_ms=portal.scripted_ms,
             sandbox=portal.sandbox,
             limits=AdmissionLimits(

@@ -58,6 +58,11 @@ class PortalSettings:
     queue_length: int
     queue_timeout_s: int
     wall_time_s: int
+    hang_s: int
+    standby: Literal["auto", "on", "off"]
+    recycle_hour: int
+    recycle_turns: int
+    worker_soft_mib: int
     resume_grace_s: int
     policy_file: Path | None
     system_prompt: str
@@ -143,6 +148,14 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         queue_length=env.integer("PORTAL_QUEUE_LENGTH", default=64, low=0, high=10_000),
         queue_timeout_s=env.integer("PORTAL_QUEUE_TIMEOUT_S", default=60, low=1, high=3600),
         wall_time_s=env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
+        hang_s=env.integer("PORTAL_HANG_S", default=30, low=5, high=600),
+        standby=cast(
+            Literal["auto", "on", "off"],
+            env.choice("PORTAL_STANDBY", choices=("auto", "on", "off"), default="auto"),
+        ),
+        recycle_hour=env.integer("PORTAL_RECYCLE_HOUR", default=3, low=-1, high=23),
+        recycle_turns=env.integer("PORTAL_RECYCLE_TURNS", default=5000, low=0, high=10_000_000),
+        worker_soft_mib=env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
         policy_file=Path(policy).expanduser().resolve() if policy else None,
         system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),

@@ -41,6 +41,7 @@ class PortalProcess:
             "PORTAL_LANGUAGE": "en",
             "PORTAL_RATE_PER_MINUTE": "1000",
             "PORTAL_THREADS": "1",
+            "PORTAL_STANDBY": "off",
             "QUICKSTART_PASSWORD": PASSWORD,
             "CI": "true",
             "PYTHONFAULTHANDLER": "1",

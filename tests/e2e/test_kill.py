@@ -40,7 +40,7 @@ async def test_a_worker_that_stands_by_takes_over_and_the_operator_sees_it(tmp_p
     try:
         client, operator = (
             Client(portal.url).sign_in("member").agree(),
-            Client(portal.url).sign_in("operator"),
+            Client(portal.url).sign_in("operator", organisation=""),
         )
         for _ in range(100):
             page = operator.get("/console/installation/").text
