@@ -116,6 +116,13 @@ def test_in_production_even_an_import_needs_a_person(
     model("verify")
 
 
+def test_a_signature_is_never_ignored_in_silence(people: Cast, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="takes no signature"):
+        model("import", "starter", "--signature", str(tmp_path / "x.minisig"))
+    with pytest.raises(CommandError, match="give --signature too"):
+        model("import", "starter", "--key", str(tmp_path / "x.pub"))
+
+
 def test_old_files_need_their_architecture_where_they_do_not_say_it(people: Cast, tmp_path: Path) -> None:
     old = tmp_path / "old.bin"
     old.write_bytes(b"lmgg" + (50257).to_bytes(4, "little") + (1024).to_bytes(4, "little") + model_bytes())

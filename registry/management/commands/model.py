@@ -92,6 +92,8 @@ class Command(BaseCommand):
 
     def _import(self, options: dict[str, Any], by: User | None) -> None:
         wanted, vouching = str(options["model"]), _vouching(options)
+        if wanted == "starter" and vouching is not None:
+            raise CommandError("The starter model comes by its published digest and takes no signature.")
         if wanted == "starter":
             artifact = services.import_starter(by=by)
         elif wanted in KNOWN_MODELS:
