@@ -17,6 +17,7 @@ from django.conf import settings
 from twisted.internet import defer, reactor
 
 from chat.runtime import runtime
+from inference.cage.names import breaches, describe
 from inference.errors import EngineUnavailable
 from qwenportal.asgi import application
 from qwenportal.bodies import BoundedFactory
@@ -108,3 +109,6 @@ async def _announce(say: Callable[[str], object]) -> None:
         say(f"The model is not available: {reason}. People can sign in and read; they cannot ask.")
     else:
         say(f"Model ready: {process.model.name} {process.model.parameters}")
+    report = process.pool.report if process.pool else None
+    if report is not None and (missing := breaches(report.cage)):
+        say(f"The sandbox of the engine is not complete: {describe(missing)}. See `manage.py doctor`.")
