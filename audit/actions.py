@@ -57,6 +57,7 @@ ACTIONS = (
     Action("audit.verify", _("Audit log verified")),
     Action("access.denied", _("Access denied"), "danger"),
     Action("tenant.create", _("Organisation created"), "info"),
+    Action("tenant.weight", _("Share of the engine set"), "info"),
     Action("account.create", _("Account created"), "info"),
     Action("model.import", _("Model imported"), "info"),
     Action("model.evaluate", _("Model evaluated"), "info"),

@@ -88,7 +88,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return [account_group(session.account_id), tenant_group(session.tenant_id)] if session else []
 
     async def _greet(self, cleared: Cleared) -> None:
-        portal, model = settings.PORTAL, runtime().model
+        portal, model = settings.PORTAL, runtime().serving.model_of(cleared.account.tenant_id)
         await self._say(
             {
                 "type": "ready",

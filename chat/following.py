@@ -115,6 +115,7 @@ def ended_fields(ended: TurnEnded) -> dict[str, Any]:
         "status": ended.status,
         "html": ended.html,
         "message": ended.message,
+        "model": ended.model,
         "usage": {"prompt_tokens": ended.prompt_tokens, "completion_tokens": ended.completion_tokens},
         "timings": {
             "first_token_ms": ended.first_token_ms,

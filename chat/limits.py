@@ -16,9 +16,11 @@ def require_pool(pool: InferencePool | None) -> InferencePool:
     return pool
 
 
-def check(consented: Consented, *, pool: InferencePool) -> Ticket:
+def check(consented: Consented, *, pool: InferencePool, weight: float) -> Ticket:
     """Return the ticket for one turn of a person who has consented: a place in the queue, then a slot of the engine.
+
+    `weight` is their organisation's share against 1 of an ordinary one.
 
     Raises RateLimited, Busy, QueueFull or EngineUnavailable, each with `retry_after_ms` where waiting helps.
     """
-    return pool.admit(tenant=str(consented.tenant_id), person=str(consented.account_id))
+    return pool.admit(tenant=str(consented.tenant_id), person=str(consented.account_id), weight=weight)

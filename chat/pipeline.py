@@ -32,7 +32,6 @@ from inference.engine import (
     ChatMessage,
     Event,
     Finished,
-    ModelInfo,
     Origin,
     Piece,
     Prompt,
@@ -52,10 +51,9 @@ arequire_consent = in_database_thread(require_consent)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What a turn runs on."""
+    """What a turn runs on. `choose` gives the pool of an organisation at the moment at which its ticket is taken."""
 
-    pool: InferencePool | None
-    model: ModelInfo
+    choose: Callable[[UUID], InferencePool | None]
     system_prompt: str
     max_new_tokens: int
     temporary: TemporaryConversations
@@ -79,13 +77,14 @@ async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engin
 
 async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
     consented = await arequire_consent(account)
-    pool = limits.require_pool(engine.pool)
-    with limits.check(consented, pool=pool) as ticket:
+    pool = limits.require_pool(engine.choose(consented.tenant_id))
+    weight = account.tenant.engine_weight if account.tenant else 1
+    with limits.check(consented, pool=pool, weight=weight) as ticket:
         turn.hold(ticket)
         past = await _read_past(turn, request, engine)
         cleared = clear_prompt(past.question)
         opened = await conversations.aopen_turn(
-            turn.person, request=request, past=past, cleared=cleared, model=engine.model
+            turn.person, request=request, past=past, cleared=cleared, model=pool.config.model
         )
         turn.store_as(opened.answer_id)
         answer = await _generate(turn, opened, pool.generate(ticket, _prompt(opened, engine)))
@@ -185,7 +184,7 @@ async def _finish(turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> TurnEn
 
 
 def _close(opened: OpenedTurn, answer: _Answer) -> TurnEnded:
-    ended = _ended(answer)
+    ended = replace(_ended(answer), model=opened.model.name)
     conversations.close_turn(opened, ended)
     return ended
 

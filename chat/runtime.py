@@ -19,25 +19,21 @@ from chat.budgets import FrameBudget
 from chat.conversations import mark_interrupted
 from chat.pipeline import Engine, run_turn
 from chat.requests import Person, TurnRequest
+from chat.serving import Serving
 from chat.temporary import TemporaryConversations
 from chat.turns import LiveTurn, Turns
 from common.errors import PortalError
 from common.threads import in_database_thread
 from common.tracebacks import where
-from inference.admission import AdmissionLimits
 from inference.engine import ModelInfo, Origin
-from inference.engines.choice import choose_engine
-from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
-from inference.tuning import tune
-from registry.errors import ModelError
+from inference.pool import InferencePool
 from registry.evaluating import settle_interrupted
 from registry.evaluator import evaluator
 from registry.models import ModelArtifact
-from registry.services import active_artifact, verify_artifact
+from registry.services import MODELS_CHANGED
 
 logger = logging.getLogger("portal.runtime")
 
-NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
 STOP_TIMEOUT_S = 5
 RESTARTING = 1012
 ASKS_AT_ONCE, ASKS_PER_SECOND = 30, 2
@@ -59,10 +55,8 @@ class Runtime:
     def __init__(self) -> None:
         self.turns = Turns(grace_s=settings.PORTAL.resume_grace_s)
         self.temporary = TemporaryConversations(self._drop_cached)
-        self.model = NO_MODEL
-        self.artifact: ModelArtifact | None = None
-        self.pool: InferencePool | None = None
-        self.reason = ""
+        self.serving = Serving()
+        self._failure = ""
         self.sockets: dict[Socket, UUID] = {}
         self._asks: dict[UUID, FrameBudget] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,10 +67,35 @@ class Runtime:
 
     @property
     def state(self) -> str:
-        """Return the pool's state; "starting" before there is a pool, "failed" without a model."""
-        if self.pool is not None:
-            return self.pool.state
-        return "failed" if self.reason else "starting"
+        """Return the default pool's state; "starting" before there is a pool, "failed" without a model."""
+        return self.state_for(None)
+
+    def state_for(self, tenant_id: UUID | None) -> str:
+        """Return the state of the pool that answers an organisation; None: of the default one."""
+        pool = self.serving.pool_of(tenant_id)
+        if pool is not None:
+            return pool.state
+        return "failed" if self.reason or self.serving.is_settled else "starting"
+
+    @property
+    def pool(self) -> InferencePool | None:
+        """Return the pool for those who have made no choice, None while there is none."""
+        return self.serving.pool_of(None)
+
+    @property
+    def model(self) -> ModelInfo:
+        """Return the model of that pool, NO_MODEL while there is none."""
+        return self.serving.model_of(None)
+
+    @property
+    def artifact(self) -> ModelArtifact | None:
+        """Return the artefact of that model."""
+        return self.serving.artifacts.get(self.model.digest)
+
+    @property
+    def reason(self) -> str:
+        """Return why there is no engine at all, "" while there is one or it is not settled yet."""
+        return self._failure or self.serving.reason
 
     def sockets_of(self, account_id: UUID) -> int:
         """Return how many sockets a person has open."""
@@ -109,76 +128,26 @@ class Runtime:
     async def _start(self) -> None:
         try:
             await in_database_thread(self._prepare)()
+            await self.serving.start()
         except (PortalError, DatabaseError) as error:
-            self.reason = "the store cannot be used; see the log"
+            self._failure = "the store cannot be used; see the log"
             logger.error("the store failed at the start: %s", where(error))
         if self.reason:
             logger.error("no engine: %s", self.reason)
-            return
-        self.pool = InferencePool(await tune(self._pool_config(), folder=settings.PORTAL.data_dir))
-        await self.pool.start()
 
     def _prepare(self) -> None:
-        """Settle what an earlier process left behind, and check the model file before anything reads it."""
+        """Settle what an earlier process left behind."""
         interrupted = mark_interrupted()
         settle_interrupted()
         record_event(action="portal.start", tenant_id=None, actor=None)
         if interrupted:
             logger.warning("%d answers of an earlier run were marked interrupted", interrupted)
-        if settings.PORTAL.engine == "scripted":
-            self.model = SCRIPTED_MODEL
-            return
-        self.artifact = active_artifact()
-        if self.artifact is None:
-            self.reason = "no model is active; see `manage.py model import`"
-            return
-        try:
-            verify_artifact(self.artifact)
-        except ModelError as error:
-            self.reason = error.detail
-            return
-        self.model = ModelInfo(
-            name=self.artifact.name,
-            digest=self.artifact.sha256,
-            context_tokens=min(self.artifact.context_tokens, settings.PORTAL.context_tokens),
-            parameters=self.artifact.quantisation,
-            is_starter=self.artifact.is_starter,
-            architecture=self.artifact.architecture,
-        )
-
-    def _pool_config(self) -> PoolConfig:
-        portal = settings.PORTAL
-        return PoolConfig(
-            model_path=self.artifact.path if self.artifact else None,
-            model=self.model,
-            engine=choose_engine(portal.engine),
-            slots=1 if portal.engine == "ctransformers" else portal.slots,
-            threads=portal.threads,
-            prefix_cache_bytes=portal.prefix_cache_mib << 20,
-            memory_bytes=portal.worker_memory_mib << 20,
-            max_new_tokens=portal.max_new_tokens,
-            wall_time_s=portal.wall_time_s,
-            hang_s=portal.hang_s,
-            standby=portal.standby,
-            recycle_hour=None if portal.recycle_hour < 0 else portal.recycle_hour,
-            recycle_turns=portal.recycle_turns,
-            soft_bytes=portal.worker_soft_mib << 20,
-            scripted_ms=portal.scripted_ms,
-            sandbox=portal.sandbox,
-            limits=AdmissionLimits(
-                rate_per_minute=portal.rate_per_minute,
-                running_per_person=portal.running_per_person,
-                queue_length=portal.queue_length,
-                queue_timeout_s=portal.queue_timeout_s,
-            ),
-        )
 
     def ask(self, request: TurnRequest, *, account: User, person: Person) -> LiveTurn:
         """Start a turn and return it; it goes on whether or not anybody follows it."""
         turn = self.turns.open(person)
         engine = Engine(
-            pool=None if self._closing else self.pool,
-            model=self.model,
+            choose=self._choose_pool,
             system_prompt=settings.PORTAL.system_prompt,
             max_new_tokens=settings.PORTAL.max_new_tokens,
             temporary=self.temporary,
@@ -188,6 +157,9 @@ class Runtime:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._finished(done, turn))
         return turn
+
+    def _choose_pool(self, tenant_id: UUID) -> InferencePool | None:
+        return None if self._closing else self.serving.pool_of(tenant_id)
 
     def forget_person(self, account_id: UUID) -> None:
         """Stop the person's turns, forget their temporary conversations, and let the engine drop what it caches."""
@@ -217,8 +189,8 @@ class Runtime:
         self._forget(Origin(conversation=str(conversation_id)))
 
     def _forget(self, origin: Origin) -> None:
-        if self.pool is not None:
-            self.pool.forget(origin)
+        if self.serving.fleet is not None:
+            self.serving.fleet.forget(origin)
 
     async def _listen(self) -> None:
         """Hear of people who sign out or withdraw, and of new notices, whether or not they have a socket."""
@@ -227,6 +199,8 @@ class Runtime:
         await layer.group_add(RUNTIME_GROUP, channel)
         while True:
             message = await layer.receive(channel)
+            if message["type"] == MODELS_CHANGED:
+                self.serving.note_change()
             if "account" in message:
                 self.forget_person(UUID(message["account"]))
             for turn in self.turns.running():
@@ -249,8 +223,7 @@ class Runtime:
             await self._say_goodbye()
             await asyncio.to_thread(evaluator().close)
         finally:
-            if self.pool is not None:
-                await self.pool.close()
+            await self.serving.close()
             await in_database_thread(record_event)(action="portal.stop", tenant_id=None, actor=None)
 
     async def _say_goodbye(self) -> None:

@@ -113,6 +113,7 @@ def _page(
 ) -> dict[str, Any]:
     account, portal, process = cast(User, request.user), settings.PORTAL, runtime()
     listed = list_conversations(account, before=Place.read(request.GET.get("before", "")))
+    model = process.serving.model_of(account.tenant_id)
     running = process.turns.running_in(conversation.id, account_id=account.id) if conversation else None
     return {
         "conversation": show_conversation(conversation) if conversation else None,
@@ -120,11 +121,11 @@ def _page(
         "entries": show_messages(messages),
         "groups": group_by_day(listed.conversations, current=conversation.id if conversation else None),
         "listed": listed,
-        "model": process.model,
-        "pool_state": process.state,
+        "model": model,
+        "pool_state": process.state_for(account.tenant_id),
         "limits": {
             "max_prompt_chars": portal.max_prompt_chars,
-            "context_tokens": process.model.context_tokens,
+            "context_tokens": model.context_tokens,
             "max_new_tokens": portal.max_new_tokens,
             "rate_per_minute": portal.rate_per_minute,
         },

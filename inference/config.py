@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,9 @@ class PoolConfig:
     `memory_bytes` (address space of the worker) are chosen by the worker where they are 0. `wall_time_s`
     ends a turn (from Started), `hang_s` without any sign of life too; if none of its turns gives one, the worker.
     `niceness` lets it stand back. `trials` are those by which `threads` were chosen (`inference.tuning`).
+
+    `verify` is awaited before every start of a worker: it returns "" if the model file is what it should be, else a key
+    of LOAD_ERRORS, and then no worker starts.
 
     `standby` keeps a second worker loaded: where memory allows it (auto), always (on), or never (off). The worker is
     recycled at that hour of local time (None: never), after so many turns (0: never), and when it has taken
@@ -47,6 +51,7 @@ class PoolConfig:
     recycle_turns: int = 0
     soft_bytes: int = 0
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+    verify: Callable[[], Awaitable[str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot run, and an answer without a model that does not say so."""

@@ -301,6 +301,7 @@ class LoadError(EngineError):
 LOAD_ERRORS = {
     "engine_missing": "the engine library is not installed",
     "model_missing": "the model file cannot be read",
+    "model_changed": "the model file or its signature no longer holds; it is not used",
     "model_invalid": "the model file cannot be loaded",
     "out_of_memory": "the model does not fit into the worker's memory limit",
     "model_unsupported": "this engine does not know the model's architecture",

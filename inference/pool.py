@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from types import TracebackType
 
@@ -39,11 +39,19 @@ class Ticket:
     Use it in a `with` block: leaving it frees place and slot in any case.
     """
 
-    def __init__(self, scheduler: Scheduler, admission: Admission, claim: Claim) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        admission: Admission,
+        claim: Claim,
+        *,
+        on_release: Callable[[Ticket], None],
+    ) -> None:
         self.claim = claim
         self._scheduler = scheduler
         self._admission = admission
         self._turn: Turn | None = None
+        self._on_release = on_release
         self.is_stopped = False
         self._released = False
 
@@ -64,6 +72,7 @@ class Ticket:
         self._admission.give_back(self.claim)
         if self._turn is not None:
             self._scheduler.abandon(self._turn)
+        self._on_release(self)
 
     def begin(self, prompt: Prompt) -> Turn:
         """Put the one turn of this ticket into the queue. For the pool."""
@@ -101,6 +110,8 @@ class InferencePool:
         self.config = config
         self._admission = admission or Admission(config.limits, slots=config.slots, storage=rate_storage)
         self._scheduler = Scheduler(config, turnstile or asyncio.Lock())
+        self._tickets: set[Ticket] = set()
+        self._unused = asyncio.Event()
 
     def expect_others(self, others_may_come: bool) -> None:  # noqa: FBT001
         """Say whether there are tenants besides the one that asks: then none of them gets every slot and place."""
@@ -168,6 +179,13 @@ class InferencePool:
         self._scheduler.upkeep.stop()
         await self._scheduler.worker.close()
 
+    async def drain(self) -> None:
+        """Let every turn that has a ticket finish, then close. For a pool to which nobody is sent any more."""
+        while self._tickets:
+            self._unused.clear()
+            await self._unused.wait()
+        await self.close()
+
     async def recycle(self, reason: str = "request") -> None:
         """Put a fresh worker in the place of the active one, without a refused or lost turn.
 
@@ -195,7 +213,14 @@ class InferencePool:
         self._admission.take(
             claim, turn_ms=self._scheduler.turn_ms, place_ms=lambda: self._scheduler.next_wait_ms(tenant)
         )
-        return Ticket(self._scheduler, self._admission, claim)
+        ticket = Ticket(self._scheduler, self._admission, claim, on_release=self._forget_ticket)
+        self._tickets.add(ticket)
+        return ticket
+
+    def _forget_ticket(self, ticket: Ticket) -> None:
+        self._tickets.discard(ticket)
+        if not self._tickets:
+            self._unused.set()
 
     async def generate(self, ticket: Ticket, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """Answer the prompt: Queued* Started Piece* Finished; without Started where it was stopped before.

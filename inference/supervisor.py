@@ -47,6 +47,7 @@ class Supervisor:
     def __init__(self, config: PoolConfig, callbacks: Callbacks) -> None:
         self._spec = config.worker_spec
         self._trials = config.trials
+        self._verify = config.verify
         self._tell = callbacks
         self._tasks: set[asyncio.Task[None]] = set()
         self._restart: asyncio.TimerHandle | None = None
@@ -224,6 +225,9 @@ class Supervisor:
     async def _follow(self, child: Child) -> str:
         """Start a worker and return why it has gone, "" when it is to leave."""
         try:
+            if self._verify is not None and (code := await self._verify()):
+                child.broken = LOAD_ERRORS[code]
+                return child.broken
             child.process = await start_worker(self._spec, partial(self._receive, child))
         except OSError:
             return "no process can be started"

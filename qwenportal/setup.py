@@ -21,6 +21,7 @@ from consent.notice_files import default_notices
 from consent.services import NoticeText, publish_notice
 from crypto.services import create_tenant_keys
 from qwenportal import __version__
+from registry.services import announce_change
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tenants.services import create_tenant
@@ -62,6 +63,7 @@ def open_tenant(*, code: str, name: str, notices: Mapping[str, NoticeText] | Non
         create_tenant_keys(tenant.id)
         with tenant_scope(tenant.id):
             publish_notice(texts=notices or default_notices(), actor=None)
+        announce_change()
     return tenant
 
 

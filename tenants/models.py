@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from common import clock
@@ -14,11 +14,15 @@ from tenants.scope import TenantScopeMissing
 
 CODE_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z"
 
+# Shares of the engine, against 1 of an ordinary organisation.
+LEAST_WEIGHT, GREATEST_WEIGHT = 0.1, 100.0
+
 
 class Tenant(models.Model):
     """An organisation: the boundary of isolation.
 
-    `code` is what its people type when they sign in; it is part of their handles and never changes.
+    `code` is what its people type when they sign in; it is part of their handles and never changes. `engine_weight` is
+    its share of the engine where several wait.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -26,6 +30,9 @@ class Tenant(models.Model):
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
     three_admin_separation = models.BooleanField(default=True)
+    engine_weight = models.FloatField(
+        default=1.0, validators=[MinValueValidator(LEAST_WEIGHT), MaxValueValidator(GREATEST_WEIGHT)]
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

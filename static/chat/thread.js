@@ -222,11 +222,12 @@ export class Thread {
     answer.append(sealed);
   }
 
-  #sign(answer, { usage, timings }) {
+  #sign(answer, { usage, timings, model }) {
     const stats = [];
     if (usage?.completion_tokens) stats.push(counted("stat.tokens", usage.completion_tokens));
     if (timings?.first_token_ms != null) stats.push(word("stat.first", { s: number(timings.first_token_ms / 1000, 1) }));
     if (timings?.tokens_per_second) stats.push(word("stat.speed", { n: number(timings.tokens_per_second, 1) }));
+    if (model) stats.push(model);
     answer.querySelector(".stat").textContent = stats.join(" · ");
     const time = document.createElement("time");
     time.textContent = hour(new Date());

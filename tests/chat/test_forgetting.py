@@ -16,19 +16,20 @@ from chat.requests import Person
 from chat.runtime import Runtime
 from chat.turns import TurnStarted
 from consent.services import accept_notice, read_current_notice
+from inference.admission import AdmissionLimits
 from inference.engine import Origin
-from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
+from inference.fleet import Fleet
 from tenants.scope import tenant_scope
 from tests.conftest import PASSWORD, Cast
 
 ANN, CHAT = uuid.uuid4(), uuid.uuid4()
 
 
-class Recorder(InferencePool):
-    """A pool whose worker is never started, and that remembers what it was told to forget."""
+class Recorder(Fleet):
+    """Pools that are never started, and that remember what they were told to forget."""
 
     def __init__(self) -> None:
-        super().__init__(PoolConfig(None, SCRIPTED_MODEL, "scripted"))
+        super().__init__(AdmissionLimits())
         self.forgotten: list[Origin] = []
 
     def forget(self, origin: Origin) -> None:
@@ -37,9 +38,9 @@ class Recorder(InferencePool):
 
 @pytest.fixture
 async def process() -> tuple[Runtime, Recorder]:
-    process, pool = Runtime(), Recorder()
-    process.pool, process._loop = pool, asyncio.get_running_loop()
-    return process, pool
+    process, fleet = Runtime(), Recorder()
+    process.serving.fleet, process._loop = fleet, asyncio.get_running_loop()
+    return process, fleet
 
 
 async def test_a_deleted_conversation_is_stopped_and_forgotten(process: tuple[Runtime, Recorder]) -> None:

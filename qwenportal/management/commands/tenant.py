@@ -9,12 +9,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qwenportal.setup import open_tenant
 from tenants.models import Tenant
+from tenants.services import set_engine_weight
 
 
 class Command(BaseCommand):
-    """`manage.py tenant create|list`."""
+    """`manage.py tenant create|list|weight`."""
 
-    help = "Create and list organisations"
+    help = "Create and list organisations, and set their shares of the engine"
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
@@ -22,6 +23,11 @@ class Command(BaseCommand):
         creating.add_argument("code", help="what its people type when they sign in; never changes")
         creating.add_argument("name")
         commands.add_parser("list")
+        weighing = commands.add_parser(
+            "weight", help="set an organisation's share of the engine, 1 being ordinary"
+        )
+        weighing.add_argument("code")
+        weighing.add_argument("weight", type=float)
 
     @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,5 +38,17 @@ class Command(BaseCommand):
                 raise CommandError(" ".join(error.messages)) from error
             self.stdout.write(f"{tenant.code}  {tenant.id}")
             return
+        if options["what"] == "weight":
+            self._weigh(code=options["code"], weight=options["weight"])
+            return
         for tenant in Tenant.objects.all():
-            self.stdout.write(f"{tenant.code}  {tenant.id}  {tenant.name}")
+            self.stdout.write(f"{tenant.code}  {tenant.id}  {tenant.name}  {tenant.engine_weight:g}")
+
+    def _weigh(self, *, code: str, weight: float) -> None:
+        tenant = Tenant.objects.filter(code=code).first()
+        if tenant is None:
+            raise CommandError(f"There is no organisation {code}.")
+        try:
+            set_engine_weight(tenant, weight=weight)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error

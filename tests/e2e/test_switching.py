@@ -1,0 +1,136 @@
+"""Another model takes over while people ask, with real models and the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client import Client, Turn
+from tests.portal import PASSWORD, PortalProcess
+
+pytestmark = pytest.mark.model
+
+NAME, OTHER_NAME = b"Smollm2 135M 8k Lc100K Mix1 Ep2", b"Smollm2 135M 8k Lc100K Mix1 Ep3"
+PEOPLE = ("ann", "bob", "cem")
+PATIENCE_S = 60
+
+IMPORT = """
+from pathlib import Path
+from registry import services
+row = services.import_file(Path({path!r}), source="test", by=None)
+services.waive(row, reason="a test")
+print(row.sha256)
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory, starter_model: Path) -> Iterator[PortalProcess]:
+    process = PortalProcess(
+        tmp_path_factory.mktemp("switch") / "data",
+        PORTAL_MODEL=str(starter_model),
+        PORTAL_MAX_NEW_TOKENS="12",
+        PORTAL_SLOTS="2",
+        PORTAL_STANDBY="off",
+    ).start()
+    for name in PEOPLE:
+        process.add_account(name)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def other_model(portal: PortalProcess, starter_model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Import the starter model under another name, and return its digest."""
+    data = starter_model.read_bytes()
+    assert data.count(NAME) == 1
+    path = tmp_path_factory.mktemp("other") / "other.gguf"
+    path.write_bytes(data.replace(NAME, OTHER_NAME))
+    return portal.manage("shell", "-v0", "-c", IMPORT.format(path=str(path))).stdout.split()[-1]
+
+
+class Crowd:
+    """People who ask one question after the other."""
+
+    def __init__(self, portal: PortalProcess) -> None:
+        self._clients = [Client(portal.url).sign_in(name).agree() for name in PEOPLE]
+        self.turns: list[Turn] = []
+
+    async def ask_until(self, is_over: asyncio.Event) -> None:
+        await asyncio.gather(*(self._ask(client, is_over) for client in self._clients))
+
+    async def _ask(self, client: Client, is_over: asyncio.Event) -> None:
+        async with client.socket() as socket:
+            await socket.ready()
+            while not is_over.is_set():
+                self.turns.append(await socket.ask("Tell me about herons."))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < PATIENCE_S
+        await asyncio.sleep(0.1)
+
+
+async def act(portal: PortalProcess, *arguments: str) -> None:
+    """Let the operator do something with the models, in another process."""
+    await asyncio.to_thread(portal.manage, "model", *arguments, "--as", "operator", ACCOUNT_PASSWORD=PASSWORD)
+
+
+def workers(portal: PortalProcess) -> int:
+    return sum("inference.worker" in " ".join(child.cmdline()) for child in portal.process.children())
+
+
+def events(portal: PortalProcess, action: str) -> list[str]:
+    """Return the digests of the events of that kind."""
+    with sqlite3.connect(portal.data_dir / "portal.sqlite3") as database:
+        rows = database.execute("select model_digest from audit_auditevent where action = ?", (action,))
+        return [str(digest) for (digest,) in rows]
+
+
+async def test_another_model_takes_over_while_people_ask_and_no_turn_is_refused_or_lost(
+    portal: PortalProcess, other_model: str
+) -> None:
+    crowd, is_over = await asyncio.to_thread(Crowd, portal), asyncio.Event()
+    asking = asyncio.create_task(crowd.ask_until(is_over))
+    await until(lambda: len(crowd.turns) >= 3)
+    await act(portal, "activate", other_model)
+    await until(lambda: {turn.end.get("model") for turn in crowd.turns[-3:]} == {OTHER_NAME.decode()})
+    is_over.set()
+    await asking
+    ends = [turn.end for turn in crowd.turns]
+    assert {end["type"] for end in ends} == {"turn.done"}
+    assert {end["status"] for end in ends} <= {"complete", "length"}
+    assert len({end["model"] for end in ends}) == 2
+    assert {other_model} < set(events(portal, "chat.complete"))
+    await until(lambda: workers(portal) == 1)
+    async with Client(portal.url).sign_in("ann").socket() as socket:
+        assert (await socket.ready())["model"]["digest"] == other_model
+
+
+async def test_a_changed_file_stops_its_model_and_going_back_serves_again(
+    portal: PortalProcess, other_model: str
+) -> None:
+    stored = portal.data_dir / "models" / f"{other_model}.gguf"
+    stored.chmod(0o644)
+    with stored.open("r+b") as file:
+        file.seek(-64, os.SEEK_END)
+        file.write(b"x" * 64)
+    portal.worker.kill()  # the next worker may not load what lies there now
+    await until(lambda: events(portal, "model.mismatch") == [other_model])
+    async with Client(portal.url).sign_in("ann").socket() as socket:
+        await socket.ready()
+        refused = await socket.ask("Hello")
+        assert (refused.end["type"], refused.end["code"]) == ("turn.refused", "engine_unavailable")
+    assert not portal.is_ready()
+    await act(portal, "rollback", "--reason", "the file was changed")
+    await until(portal.is_ready)
+    async with Client(portal.url).sign_in("ann").socket() as socket:
+        await socket.ready()
+        assert (await socket.ask("Hello")).end["type"] == "turn.done"
