@@ -95,6 +95,16 @@ async def tune(config: PoolConfig, *, folder: Path) -> PoolConfig:
     return replace(config, threads=chosen, trials=trials)
 
 
+def recall(config: PoolConfig, *, folder: Path) -> PoolConfig:
+    """Return what `tune` would, as far as it was measured before; nothing is started or written."""
+    cores = len(os.sched_getaffinity(0))
+    if config.threads or config.engine not in GOVERNED or cores < 2:
+        return config
+    store, key = ThreadStore(folder / "threads.json"), key_of(config, library=_library(config), cores=cores)
+    trials = store.find(key, cores=cores)
+    return replace(config, threads=choose(trials), trials=trials) if trials else config
+
+
 def describe(trial: ThreadTrial) -> str:
     """Return a trial as a few English words."""
     return f"{trial.threads}: {trial.quiet:.0f} tokens/s, {trial.busy:.0f} beside a busy process"

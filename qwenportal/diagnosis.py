@@ -22,7 +22,7 @@ from crypto.services import check_keys
 from inference import memory
 from inference.cage.names import ATTEMPTS, IN_FORCE, LAYERS, breaches, sum_up
 from inference.config import SCRIPTED_MODEL, PoolConfig
-from inference.engine import LayerCheck
+from inference.engine import LayerCheck, ThreadTrial
 from inference.engines.choice import choose_engine
 from inference.examination import Examination
 from registry.alerts import model_alerts
@@ -150,7 +150,7 @@ def config_for(artifact: ModelArtifact | None) -> PoolConfig:
     return caged(artifact)
 
 
-def describe_worker(seen: Examination) -> Iterator[Row]:
+def describe_worker(seen: Examination, *, trials: Iterable[ThreadTrial] = ()) -> Iterator[Row]:
     """Say what a worker has become, and each layer and attempt of its cage."""
     if seen.report is None:
         yield Row("engine", "start", "fail", seen.error)
@@ -160,7 +160,7 @@ def describe_worker(seen: Examination) -> Iterator[Row]:
         )
         chosen = "" if settings.PORTAL.threads else ", chosen by itself"
         yield Row("engine", "threads", "ok", f"{seen.report.threads}{chosen}")
-        for trial in seen.report.trials:
+        for trial in trials:
             figures = f"{trial.quiet:.1f} tokens/s alone, {trial.busy:.1f} beside a busy core"
             yield Row("engine", f"trial with {trial.threads} threads", "ok", figures)
         yield _memory(seen)

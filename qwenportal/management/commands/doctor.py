@@ -10,9 +10,11 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from inference.examination import examine
+from inference.tuning import recall
 from qwenportal import diagnosis
 from qwenportal.diagnosis import Row, Verdict
 
@@ -60,8 +62,9 @@ class Command(BaseCommand):
             yield Row("model", "in use", "warn", "none; the sandbox is examined with the scripted engine")
         yield diagnosis.engine_wanted()
         self._progress("loading a model in a worker of its own …")
-        seen = asyncio.run(examine(diagnosis.config_for(usable).worker_spec, timeout_s=LOAD_TIMEOUT_S))
-        yield from diagnosis.describe_worker(seen)
+        config = recall(diagnosis.config_for(usable), folder=settings.PORTAL.data_dir)
+        seen = asyncio.run(examine(config.worker_spec, timeout_s=LOAD_TIMEOUT_S))
+        yield from diagnosis.describe_worker(seen, trials=config.trials)
 
     def _look(self, model: Any) -> Row:
         self._progress(f"hashing {model.name} …")
