@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from chat.runtime import runtime
@@ -32,7 +33,7 @@ def alerts_of_all(active: list[ModelArtifact], viewer: Viewer) -> list[Alert]:
 
 def alerts_about(row: ModelArtifact) -> list[Alert]:
     """Return what is wrong with one artefact."""
-    return [*_file(row), *_key(row), *_waiver(row), *_starter(row)]
+    return [*_file(row), *_key(row), *_load(row), *_waiver(row), *_starter(row)]
 
 
 def _engine(viewer: Viewer) -> list[Alert]:
@@ -63,6 +64,16 @@ def _key(row: ModelArtifact) -> list[Alert]:
         return []
     title = _("The key that signed %(label)s has been revoked") % {"label": row.label}
     return [Alert("danger", title, _("It is not used and cannot be approved or activated."))]
+
+
+def _load(row: ModelArtifact) -> list[Alert]:
+    """Tell that the engine could not load it; what the reader of files found is safe to show."""
+    error = runtime().serving.errors.get(row.sha256)
+    if error is None or not row.is_sound:
+        return []
+    title = _("%(label)s could not be loaded") % {"label": row.label}
+    text = _("The engine says: %(error)s. Turns go to the model that was in use before, if there was one.")
+    return [Alert("danger", title, text % {"error": gettext(error)})]
 
 
 def _waiver(row: ModelArtifact) -> list[Alert]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from chat.runtime import runtime
 from console.viewers import Viewer
 from registry.evaluator import Progress, progress
-from registry.models import ModelArtifact
+from registry.models import ModelArtifact, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,39 @@ def _evaluation(last: Progress) -> Live:
 
 
 def _service(row: ModelArtifact) -> Live | None:
-    process = runtime()
-    if process.artifact is None or process.artifact.pk != row.pk:
+    """Tell how far a change of models is: a start, a load beside the one in use, answers still being finished."""
+    fleet = runtime().serving.fleet
+    if fleet is None:
         return None
-    if process.state in {"starting", "restarting"}:
-        return Live(_("The engine is starting"), _("New turns wait until it is ready."))
-    return None
+    pool = fleet.pools.get(row.sha256)
+    if pool is not None:
+        return _start() if pool.state in {"starting", "restarting"} else None
+    leaving = next((one for one in fleet.leaving_pools if one.config.model.digest == row.sha256), None)
+    if leaving is None:
+        return None
+    return _load() if leaving.state == "starting" else _end(row, running=leaving.running + leaving.queued)
+
+
+def _start() -> Live:
+    return Live(_("The engine is starting"), _("New turns wait until it is ready."))
+
+
+def _load() -> Live:
+    text = _("It is being loaded. Until it is ready, turns go to the model that was in use before.")
+    return Live(_("Coming into use"), text)
+
+
+def _end(row: ModelArtifact, *, running: int) -> Live:
+    newest = (
+        ModelArtifact.objects.filter(status=Status.ACTIVE)
+        .exclude(pk=row.pk)
+        .order_by("-activated_at")
+        .first()
+    )
+    rest = ngettext(
+        "%(n)d answer is still being finished on %(label)s.",
+        "%(n)d answers are still being finished on %(label)s.",
+        running,
+    ) % {"n": running, "label": row.label}
+    head = _("New turns already go to %(label)s.") % {"label": newest.label} if newest else ""
+    return Live(_("Going out of use"), f"{head} {rest}".strip())

@@ -103,6 +103,11 @@ class Fleet:
         """Return how many pools load or finish and take nobody."""
         return len(self._leaving)
 
+    @property
+    def leaving_pools(self) -> tuple[InferencePool, ...]:
+        """Return those pools. May be read from any thread."""
+        return tuple(self._leaving)
+
     def _make(self, config: PoolConfig) -> InferencePool:
         pool = InferencePool(config, admission=self._admission, turnstile=self._turnstile)
         pool.expect_others(self._others_may_come)
