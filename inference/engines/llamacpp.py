@@ -8,6 +8,7 @@ a callback raises is swallowed.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ import xllamacpp
 
 from inference import confinement
 from inference.engine import (
+    ChatMessage,
     EngineError,
     LoadError,
     Origin,
@@ -29,7 +31,8 @@ from inference.engine import (
     WorkerSpec,
 )
 from inference.engines.gguf import memory_need, read_shape
-from inference.engines.slots import Messages, SlotBook
+from inference.engines.origins import NOBODY
+from inference.engines.slots import Messages, SlotBook, Taken
 from inference.prompt import Trimmer
 
 # Prompt tokens that are processed at one go, per thread. It is the grain of a stop and the pulse of our
@@ -40,6 +43,13 @@ _MAX_BATCH = 256
 # the search among the few that count costs nothing: 5 % more tokens per second with four answers at once.
 _SAMPLERS = ["top_k", "penalties", "top_p", "min_p", "temperature"]
 _ALL_SAMPLERS = ["penalties", "top_p", "min_p", "temperature"]
+
+
+# What a slot is overwritten with.
+_WIPE = (ChatMessage("user", "."),)
+_ONE_TOKEN = Sampling(max_new_tokens=1, temperature=0)
+_NO_LIMIT = 1 << 30
+_SCHEMA_TYPES = {"string", "number", "integer", "boolean", "null", "array", "object"}
 
 
 class LlamaCppEngine:
@@ -69,33 +79,43 @@ class LlamaCppEngine:
         """Answer the prompt; see `Engine.generate`. History is trimmed until the engine's own count fits."""
         budget = self._context - min(prompt.sampling.max_new_tokens, self._context // 2)
         trimmer = Trimmer(prompt.messages, stride=self._context)
-        slot, cached = self._book.take(trimmer.versions())
-        if cached is not None:
-            trimmer.keep(cached)
+        taken = self._book.take(trimmer.versions(), prompt.origin)
+        if taken.version is not None:
+            trimmer.keep(taken.version)
         try:
-            attempt = self._attempt(trimmer.messages, prompt.sampling, slot, _Attempt(sink, budget))
+            attempt = self._attempt(trimmer.messages, prompt.sampling, taken, _Attempt(sink, budget))
             while attempt.overflow:
                 trimmer.shorten(measured=attempt.overflow, budget=budget)
-                attempt = self._attempt(trimmer.messages, prompt.sampling, slot, _Attempt(sink, budget))
+                attempt = self._attempt(trimmer.messages, prompt.sampling, taken, _Attempt(sink, budget))
             return attempt.outcome(trimmed=trimmer.dropped)
         finally:
-            self._book.give_back(slot, trimmer.messages)
+            self._book.give_back(taken.slot, trimmer.messages)
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Return what the library counts before it starts to work; the request ends there. Raise EngineError."""
         counting = _Attempt(_Nobody(), budget=0)
-        slot, _cached = self._book.take(())
+        taken = self._book.take((), NOBODY)
         try:
-            self._attempt(prompt.messages, prompt.sampling, slot, counting)
+            self._attempt(prompt.messages, prompt.sampling, taken, counting)
         finally:
-            self._book.give_back(slot, ())
+            self._book.give_back(taken.slot, ())
         if not counting.overflow:
             raise EngineError
         return counting.overflow
 
     def forget(self, origin: Origin) -> None:
-        """Clear every slot that holds text of that origin."""
-        # The book does not know origins yet.
+        """Overwrite every slot that holds text of that origin; one in use as soon as its turn has ended.
+
+        The library has no call for it. A request that may use nothing of what the slot holds drops all of it.
+        """
+        for slot in self._book.holding(origin):
+            if self._book.seize(slot, origin):
+                try:
+                    self._attempt(
+                        _WIPE, _ONE_TOKEN, Taken(slot, None, is_own=False), _Attempt(_Deaf(), _NO_LIMIT)
+                    )
+                finally:
+                    self._book.give_back(slot, ())
 
     def report(self) -> WorkerReport:
         """Name library and threads."""
@@ -103,9 +123,9 @@ class LlamaCppEngine:
             engine="llamacpp", library=f"xllamacpp {xllamacpp.__version__}", threads=self._threads
         )
 
-    def _attempt(self, messages: Messages, sampling: Sampling, slot: int, attempt: _Attempt) -> _Attempt:
+    def _attempt(self, messages: Messages, sampling: Sampling, taken: Taken, attempt: _Attempt) -> _Attempt:
         try:
-            self._server.handle_chat_completions(_body(messages, sampling, slot), attempt.receive)
+            self._server.handle_chat_completions(_body(messages, sampling, taken), attempt.receive)
         except (ValueError, RuntimeError):
             # The text of the library's error quotes the request: it must go no further.
             raise EngineError from None
@@ -124,6 +144,14 @@ class _Nobody:
     def wait_cancelled(self, seconds: float) -> bool:
         """End at once."""
         return True
+
+
+class _Deaf(_Nobody):
+    """Take what nobody reads, to its end."""
+
+    def wait_cancelled(self, seconds: float) -> bool:
+        """Go on."""
+        return False
 
 
 class _Attempt:
@@ -187,7 +215,7 @@ def choose_threads(spec: WorkerSpec) -> int:
     return spec.threads or confinement.spare_cores()
 
 
-def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
+def _body(messages: Messages, sampling: Sampling, taken: Taken) -> dict[str, Any]:
     body: dict[str, Any] = {
         "messages": [{"role": message.role, "content": message.content} for message in messages],
         "max_tokens": sampling.max_new_tokens,
@@ -197,15 +225,43 @@ def _body(messages: Messages, sampling: Sampling, slot: int) -> dict[str, Any]:
         "repeat_penalty": sampling.repeat_penalty,
         "stop": list(sampling.stop),
         "samplers": _SAMPLERS if sampling.top_k else _ALL_SAMPLERS,
-        "id_slot": slot,
-        "cache_prompt": True,
+        "id_slot": taken.slot,
+        "cache_prompt": taken.is_own,
         "stream": True,
         "return_progress": True,
         "stream_options": {"include_usage": True},
     }
     if sampling.seed is not None:
         body["seed"] = sampling.seed
+    if sampling.json_schema:
+        # The chat interface takes a schema as well, and does nothing with it.
+        body["grammar"] = xllamacpp.json_schema_to_grammar(_read_schema(sampling.json_schema))
     return body
+
+
+def _read_schema(text: str) -> object:
+    """Return the schema. Raise EngineError for what is no JSON object."""
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        raise EngineError from None
+    if not isinstance(schema, dict) or not _is_sound(schema):
+        raise EngineError
+    return schema
+
+
+def _is_sound(part: object) -> bool:
+    """Say whether a schema names known types and refers to itself only: the library takes anything, and ignores it."""
+    if isinstance(part, list):
+        return all(map(_is_sound, part))
+    if not isinstance(part, dict):
+        return True
+    kinds, reference = part.get("type"), part.get("$ref")
+    if isinstance(kinds, str) and kinds not in _SCHEMA_TYPES:
+        return False
+    if isinstance(reference, str) and not reference.startswith("#"):
+        return False
+    return all(map(_is_sound, part.values()))
 
 
 def _load(spec: WorkerSpec) -> xllamacpp.Server:

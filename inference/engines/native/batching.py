@@ -10,13 +10,16 @@ import queue
 import threading
 from dataclasses import dataclass, field
 
-from inference.engine import EngineError, Origin
+from inference.engine import EngineError, LoadError, Origin
 from inference.engines.native.context import Context
 from inference.engines.native.model import Model
-from inference.engines.native.pace import Pace, share
+from inference.engines.native.pace import ANCHORS, Pace, share
 from inference.engines.native.seats import Seats
-from inference.engines.native.threads import READING, ThreadWatch
 from inference.engines.native.turns import Reason, Turn, now
+
+# Whoever arrives may have so many tokens read at once: a short question is answered at once, and one step in some
+# hundred that takes longer is not felt.
+_WELCOME = 32
 
 
 @dataclass(slots=True)
@@ -40,18 +43,19 @@ class _Forget:
 class BatchLoop:
     """Own the context and everything in it. Its thread lives as long as the process."""
 
-    def __init__(
-        self, context: Context, model: Model, seats: Seats, *, pace: Pace, threads: ThreadWatch
-    ) -> None:
+    def __init__(self, context: Context, model: Model, seats: Seats, *, pace: Pace) -> None:
         self._context = context
         self._model = model
         self._seats = seats
         self._pace = pace
-        self._threads = threads
         self._inbox: queue.SimpleQueue[Turn | _Forget] = queue.SimpleQueue()
         self._turns: list[Turn] = []
         self._is_broken = False
+        self._is_warm = threading.Event()
         threading.Thread(target=self._run, daemon=True, name="batches").start()
+        self._is_warm.wait()
+        if self._is_broken:
+            raise LoadError("model_invalid")
 
     def submit(self, turn: Turn) -> None:
         """Take a turn; no more of them at a time than there are slots."""
@@ -69,13 +73,33 @@ class BatchLoop:
 
     def _run(self) -> None:
         try:
+            self._pace.begin(self._warm_up())
+            self._is_warm.set()
             while True:
                 self._take_in()
                 if self._turns:
                     self._step()
         finally:
             self._is_broken = True
+            self._is_warm.set()
             self._give_up()
+
+    def _warm_up(self) -> list[float]:
+        """Return how long steps of ANCHORS' sizes take. Raise EngineError if the model computes nothing.
+
+        In this thread: OpenMP keeps threads for each thread that computes, and lets none of them spin where they are
+        more than the processor has cores. To compute elsewhere as well, even once, costs a third of the speed.
+        """
+        seconds = []
+        for size in (ANCHORS[-1], *ANCHORS):
+            self._context.clear_batch()
+            self._context.add_all([0] * size, position=0, slot=0, speaks=True)
+            began = now()
+            if not self._context.decode():
+                raise EngineError
+            seconds.append(now() - began)
+            self._context.cut(0, keep=0)
+        return seconds[1:]
 
     def _give_up(self) -> None:
         """End all turns with a failure, so that nobody waits for a thread that has gone."""
@@ -114,13 +138,15 @@ class BatchLoop:
         """Share what this step may read among the prompts that are not read yet."""
         if not turns:
             return []
-        budget = min(self._pace.chunk(speaking), self._context.capacity - speaking)
+        fresh = sum(min(turn.lacks, _WELCOME) for turn in turns if not turn.is_begun)
+        budget = max(self._pace.chunk(speaking), min(fresh, self._pace.chunk(0)))
+        budget = min(budget, self._context.capacity - speaking)
         parts = []
         for turn, most in zip(turns, share(budget, [turn.lacks for turn in turns]), strict=True):
             if most:
                 at = len(turn.sequence.tokens)
-                size = min(most, self._seats.until_head(turn) or most)
-                parts.append(_Part(turn, turn.tokens[at : at + size], speaks=at + size == len(turn.tokens)))
+                turn.is_begun = True
+                parts.append(_Part(turn, turn.tokens[at : at + most], speaks=at + most == len(turn.tokens)))
         return parts
 
     def _compute(self, parts: list[_Part]) -> None:
@@ -184,11 +210,3 @@ class BatchLoop:
 
     def _learn(self, speaking: int, chunk: int, seconds: float) -> None:
         self._pace.note(speaking=speaking, chunk=chunk, seconds=seconds)
-        before = self._threads.threads
-        if not chunk:
-            self._threads.note(kind=speaking, seconds=seconds, now=now())
-        elif not speaking and chunk >= 8:
-            self._threads.note(kind=READING, seconds=seconds / chunk, now=now())
-        if self._threads.threads != before:
-            self._context.use_threads(self._threads.threads)
-            self._pace.reset()

@@ -11,27 +11,37 @@ from inference.engines.native.model import Model
 
 State = ctypes.Array[ctypes.c_uint8]
 
-# Every stream of the cache is a multiple of that many tokens.
-_CELLS = 256
+_FLASH_ATTENTION = 1
 
 
 class Context:
-    """Hold the key-value caches of all slots. All methods belong to one thread, the one that computes.
+    """Hold the key-value cache of all slots. All methods belong to one thread, the one that computes.
 
-    Each slot has a buffer of its own: attention reads only what its conversation holds, however full the others are.
+    One buffer for all, in which each token belongs to one or more sequences. Buffers of their own would split every
+    step that is not one token of each of several neighbours, and read all weights once per part. What belongs to
+    others is skipped, which flash attention does for next to nothing. `spare` are sequences beside the slots, and
+    tokens for them.
     """
 
     def __init__(
-        self, library: Library, model: Model, *, slots: int, tokens: int, batch: int, threads: int
+        self,
+        library: Library,
+        model: Model,
+        *,
+        slots: int,
+        tokens: int,
+        spare: tuple[int, int],
+        batch: int,
+        threads: int,
     ) -> None:
         self._library = library
-        cells = -(-tokens // _CELLS) * _CELLS
         parameters = library.llama_context_default_params()
-        parameters.n_ctx = slots * cells
+        parameters.n_ctx = slots * tokens + spare[1]
         parameters.n_batch = parameters.n_ubatch = batch
-        parameters.n_seq_max = parameters.n_outputs_max = slots
+        parameters.n_seq_max = parameters.n_outputs_max = slots + spare[0]
         parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.kv_unified = False
+        parameters.kv_unified = True
+        parameters.flash_attn_type = _FLASH_ATTENTION
         parameters.no_perf = True
         self.handle = library.llama_init_from_model(model.handle, parameters)
         if not self.handle:
@@ -84,9 +94,10 @@ class Context:
         self._library.llama_memory_seq_rm(self._memory, slot, -1, -1)
         return False
 
-    def use_threads(self, threads: int) -> None:
-        """Compute with so many threads from now on."""
-        self._library.llama_set_n_threads(self.handle, threads, threads)
+    def copy(self, source: int, target: int, *, tokens: int) -> None:
+        """Let the first tokens of one sequence belong to another one as well, which holds nothing else then."""
+        self._library.llama_memory_seq_rm(self._memory, target, -1, -1)
+        self._library.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
 
     def saved_size(self, slot: int) -> int:
         """Return how many bytes `save` would return."""

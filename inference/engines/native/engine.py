@@ -20,6 +20,7 @@ from inference.engine import (
 from inference.engines.gguf import memory_need, read_shape
 from inference.engines.native.batching import BatchLoop
 from inference.engines.native.context import Context
+from inference.engines.native.heads import SPARE
 from inference.engines.native.library import open_library, schema_converter
 from inference.engines.native.model import Model
 from inference.engines.native.pace import Pace
@@ -27,8 +28,7 @@ from inference.engines.native.sampler import Sampler, grammar_of
 from inference.engines.native.seats import Seats
 from inference.engines.native.shelf import Shelf
 from inference.engines.native.template import ChatTemplate, Encoded
-from inference.engines.native.threads import ThreadWatch
-from inference.engines.native.turns import Turn, now
+from inference.engines.native.turns import Turn
 from inference.engines.speech import Speech
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 
@@ -37,8 +37,6 @@ schema_converter()  # From here on the worker's cage lets no module be loaded.
 _VERSION = importlib.metadata.version("llama-cpp-python")
 # The most tokens of one step: what a machine with many cores computes within the time of a stop.
 _LARGEST_STEP = 256
-# Tokens read at the start, which also loads the weights into memory.
-_WARM_UP = 32
 
 
 class NativeEngine:
@@ -50,7 +48,7 @@ class NativeEngine:
 
     def __init__(self, spec: WorkerSpec) -> None:
         path = Path(spec.model_path)
-        need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens)
+        need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens + SPARE[1])
         confinement.limit_memory(spec.memory_bytes or need)
         self._tokens = spec.context_tokens
         self._threads = spec.threads or len(os.sched_getaffinity(0))
@@ -62,6 +60,7 @@ class NativeEngine:
                 self._model,
                 slots=spec.slots,
                 tokens=spec.context_tokens,
+                spare=SPARE,
                 batch=max(_LARGEST_STEP, 2 * spec.slots),
                 threads=self._threads,
             )
@@ -71,8 +70,7 @@ class NativeEngine:
             context,
             self._model,
             Seats(context, spec.slots, shelf=Shelf(spec.prefix_cache_bytes)),
-            pace=Pace(largest=_LARGEST_STEP, per_token_s=_warm_up(context)),
-            threads=ThreadWatch(self._threads),
+            pace=Pace(largest=_LARGEST_STEP),
         )
 
     def generate(self, prompt: Prompt, sink: Sink) -> Outcome:
@@ -115,17 +113,3 @@ class NativeEngine:
     def report(self) -> WorkerReport:
         """Name library and threads."""
         return WorkerReport(engine="native", library=f"llama-cpp-python {_VERSION}", threads=self._threads)
-
-
-def _warm_up(context: Context) -> float:
-    """Return the seconds that the model takes for one prompt token. Raise LoadError if it computes nothing."""
-    seconds = 0.0
-    for _ in range(2):
-        context.clear_batch()
-        context.add_all([0] * _WARM_UP, position=0, slot=0, speaks=True)
-        began = now()
-        if not context.decode():
-            raise LoadError("model_invalid")
-        seconds = now() - began
-        context.cut(0, keep=0)
-    return seconds / _WARM_UP

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from typing import Any
@@ -26,6 +27,8 @@ def open_library() -> Library:
         package = types.ModuleType(_PACKAGE)
         package.__path__ = list(spec.submodule_search_locations)
         sys.modules[_PACKAGE] = package
+    # Where the library gives up, it would start a debugger on this process.
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     try:
         return importlib.import_module(f"{_PACKAGE}.llama_cpp")
     except (RuntimeError, FileNotFoundError, OSError):

@@ -2,74 +2,66 @@
 
 from __future__ import annotations
 
+import itertools
+
 # A step may take so many times what it takes without a prompt in it. The promise is twice.
-_STRETCH = 1.8
-_RELAXED = 1.55
+_STRETCH = 1.75
 # Where nobody listens yet, a step may take so many seconds: a stop takes effect within 0.3.
 _ALONE_S = 0.18
-# Steps after which a size that was too much is tried again.
-_PATIENCE = 150
 _WEIGHT = 0.2
+# Corrections by what was seen: downwards quickly, upwards slowly.
+_TOO_LONG, _SHORT = 1.9, 1.6
+_TIGHTEN, _LOOSEN = 0.95, 1.01
+# Steps of so many tokens are measured at the start; between them the time is taken to grow evenly.
+ANCHORS = (1, 8, 32)
 
 
 class Pace:
-    """Learn from every step how long it took. Of one thread."""
+    """Know how long a step takes that computes so many tokens, and learn from each. Of one thread."""
 
-    def __init__(self, *, largest: int, per_token_s: float) -> None:
+    def __init__(self, *, largest: int) -> None:
         self._largest = largest
-        self._start = per_token_s
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what was learnt: the number of threads has changed."""
-        self._per_token = self._start
+        self._curve = [(size, 0.01 + size * 0.003) for size in ANCHORS]
         self._plain: dict[int, float] = {}
-        self._sizes: dict[int, int] = {}
-        self._limits: dict[int, tuple[int, int]] = {}
-        self._over = 0
-        self._steps = 0
+        self._ease: dict[int, float] = {}
+        self._alone = 1.0
+
+    def begin(self, seconds: list[float]) -> None:
+        """Take how long steps of ANCHORS' sizes took."""
+        self._curve = list(zip(ANCHORS, itertools.accumulate(seconds, max), strict=True))
+
+    def expected(self, tokens: int) -> float:
+        """Return the seconds that a step of so many tokens should take."""
+        for (low, fast), (high, slow) in itertools.pairwise(self._curve):
+            if tokens <= high or high == ANCHORS[-1]:
+                return fast + (tokens - low) * (slow - fast) / (high - low)
+        raise AssertionError
 
     def chunk(self, speaking: int) -> int:
-        """Return how many prompt tokens the next step may take beside so many answers."""
-        if not speaking:
-            return max(8, min(int(_ALONE_S / self._per_token), self._largest))
-        return min(self._sizes.get(speaking, 1 + speaking // 4), self._largest)
+        """Return how many prompt tokens the next step may take beside so many answers; at least one."""
+        if speaking:
+            allowed = _STRETCH * self._ease.get(speaking, 1.0) * self.expected(speaking)
+        else:
+            allowed = _ALONE_S / self._alone
+        chunk = 1 if speaking else 8
+        while chunk < self._largest and self.expected(speaking + chunk + 1) <= allowed:
+            chunk += 1
+        return chunk
 
     def note(self, *, speaking: int, chunk: int, seconds: float) -> None:
         """Learn from a step that took so many prompt tokens beside so many answers."""
-        self._steps += 1
-        if not chunk:
-            self._plain[speaking] = _blend(self._plain.get(speaking), seconds)
-        elif not speaking:
-            if chunk >= 8:
-                self._per_token = _blend(self._per_token, seconds / chunk)
-        elif chunk >= self.chunk(speaking):
-            self._adapt(speaking, chunk, seconds / self._expected(speaking))
-
-    def _adapt(self, speaking: int, chunk: int, ratio: float) -> None:
-        self._over = self._over + 1 if ratio > _STRETCH else 0
-        if self._over > 1:
-            self._over = 0
-            self._limits[speaking] = (chunk, self._steps + _PATIENCE)
-            self._sizes[speaking] = max(1, chunk * 3 // 4)
-        elif ratio < _RELAXED:
-            limit, until = self._limits.get(speaking, (self._largest + 1, 0))
-            if self._steps > until:
-                limit = self._largest + 1
-            self._sizes[speaking] = max(1, min(chunk + max(1, chunk // 4), limit - 1))
-
-    def _expected(self, speaking: int) -> float:
-        """Return the seconds of a step with answers only; where none has been seen, by that of the nearest number."""
-        if speaking in self._plain:
-            return self._plain[speaking]
-        if not self._plain:
-            return self._start * (2 + speaking)
-        nearest = min(self._plain, key=lambda known: abs(known - speaking))
-        return self._plain[nearest] * (2 + speaking) / (2 + nearest)
+        if not speaking:
+            self._alone = _blend(self._alone, seconds / self.expected(chunk))
+        elif not chunk:
+            self._plain[speaking] = _blend(self._plain.get(speaking, seconds), seconds)
+        elif speaking in self._plain and chunk == self.chunk(speaking):
+            ratio = seconds / self._plain[speaking]
+            turn = _TIGHTEN if ratio > _TOO_LONG else _LOOSEN if ratio < _SHORT else 1.0
+            self._ease[speaking] = min(max(self._ease.get(speaking, 1.0) * turn, 0.3), 2.0)
 
 
-def _blend(old: float | None, new: float) -> float:
-    return new if old is None else old + _WEIGHT * (new - old)
+def _blend(old: float, new: float) -> float:
+    return old + _WEIGHT * (new - old)
 
 
 def share(budget: int, waiting: list[int]) -> list[int]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from inference.engine import Origin
 from inference.engines.native.context import Context, State
-from inference.engines.native.sequences import Sequence, Sequences, covers
-from inference.engines.native.shelf import Heads, Kept, Shelf
+from inference.engines.native.heads import Heads
+from inference.engines.native.sequences import Sequence, Sequences
+from inference.engines.native.shelf import Kept, Shelf
 from inference.engines.native.turns import Turn
-
-# Shorter system prompts are read again sooner than copied.
-_WORTH_KEEPING = 16
+from inference.engines.origins import covers
 
 
 class Seats:
@@ -19,7 +18,7 @@ class Seats:
         self._context = context
         self._sequences = Sequences(slots)
         self._shelf = shelf
-        self._heads = Heads()
+        self._heads = Heads(context, first=slots)
 
     def seat(self, turn: Turn) -> None:
         """Give a turn a slot. At least one token of its prompt is left to be computed."""
@@ -32,7 +31,7 @@ class Seats:
         if kept is not None and found > max(keep, turn.head):
             keep = found if self._restore(sequence, kept.state) else 0
         elif keep < turn.head:
-            keep = self._start_with_head(turn, sequence, keep)
+            keep = turn.head if self._heads.begin(sequence.slot, turn.tokens[: turn.head]) else keep
         keep = min(keep, len(turn.tokens) - 1)
         if not self._context.cut(sequence.slot, keep=keep):
             keep = 0
@@ -40,27 +39,13 @@ class Seats:
         sequence.head, sequence.origin = turn.head, turn.origin
         turn.cached = keep
 
-    def _start_with_head(self, turn: Turn, sequence: Sequence, keep: int) -> int:
-        state = self._heads.get(turn.tokens[: turn.head])
-        if state is None:
-            return keep
-        return turn.head if self._restore(sequence, state) else 0
-
     def _restore(self, sequence: Sequence, state: State) -> bool:
         return self._context.load(sequence.slot, state)
 
-    def until_head(self, turn: Turn) -> int:
-        """Return how many tokens a chunk may take so that it ends with a system prompt worth keeping; 0 for any."""
-        rest = turn.head - len(turn.sequence.tokens)
-        if rest <= 0 or turn.head < _WORTH_KEEPING or self._heads.get(turn.tokens[: turn.head]) is not None:
-            return 0
-        return rest
-
     def note_head(self, turn: Turn) -> None:
-        """Keep what was computed for a system prompt, at the moment when the slot holds nothing else."""
-        sequence = turn.sequence
-        if len(sequence.tokens) == turn.head >= _WORTH_KEEPING and self._heads.get(sequence.tokens) is None:
-            self._heads.put(sequence.tokens, self._context.save(sequence.slot))
+        """Keep what was computed for a system prompt, once a turn has read all of it."""
+        if len(turn.sequence.tokens) >= turn.head:
+            self._heads.keep(turn.sequence.slot, turn.tokens[: turn.head])
 
     def _put_away(self, sequence: Sequence) -> None:
         """Keep a conversation that loses its slot, where its tenant has room for it."""

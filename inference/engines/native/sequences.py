@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from inference.engine import Origin
-
-NOBODY = Origin()
+from inference.engines.origins import NOBODY, covers, is_same_person
 
 
 @dataclass(slots=True)
@@ -57,21 +56,6 @@ class Sequences:
     def of(self, origin: Origin) -> Iterable[Sequence]:
         """Return the slots that hold text of that origin, whose empty fields stand for all."""
         return [sequence for sequence in self.all if sequence.tokens and covers(origin, sequence.origin)]
-
-
-def is_same_person(left: Origin, right: Origin) -> bool:
-    """Say whether both are the same known person; nobody is the same as nobody."""
-    return bool(left.person) and (left.tenant, left.person) == (right.tenant, right.person)
-
-
-def covers(pattern: Origin, origin: Origin) -> bool:
-    """Say whether the pattern, whose empty fields stand for all, includes the origin."""
-    pairs = (
-        (pattern.tenant, origin.tenant),
-        (pattern.person, origin.person),
-        (pattern.conversation, origin.conversation),
-    )
-    return all(not wanted or wanted == given for wanted, given in pairs)
 
 
 def shared(left: list[int], right: list[int], *, limit: int) -> int:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from inference.engine import Origin
 from inference.engines.native.context import State
-from inference.engines.native.sequences import covers, is_same_person, shared
-
-# System prompts are few; each takes some megabytes.
-_MOST_HEADS = 4
+from inference.engines.native.sequences import shared
+from inference.engines.origins import covers, is_same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +66,3 @@ def _is_older(known: Kept, new: Kept) -> bool:
     if not is_same_person(known.origin, new.origin):
         return False
     return known.tokens == new.tokens[: len(known.tokens)]
-
-
-class Heads:
-    """Keep what was computed for system prompts, which are the same for everybody and nobody's secret."""
-
-    def __init__(self) -> None:
-        self._states: OrderedDict[tuple[int, ...], State] = OrderedDict()
-
-    def get(self, head: list[int]) -> State | None:
-        """Return what was kept for that system prompt."""
-        key = tuple(head)
-        if key in self._states:
-            self._states.move_to_end(key)
-        return self._states.get(key)
-
-    def put(self, head: list[int], state: State) -> None:
-        """Keep it; the one not used for longest makes room."""
-        self._states[tuple(head)] = state
-        if len(self._states) > _MOST_HEADS:
-            self._states.popitem(last=False)

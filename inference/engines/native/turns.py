@@ -33,6 +33,7 @@ class Turn:
         # Set when it gets its slot.
         self.sequence: Sequence
         self.cached = 0
+        self.is_begun = False
         # The token to compute next, once the prompt has been read.
         self.next = -1
         self.made = 0
