@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from benchmarks._figures import Answer, BenchmarkError, Round
 from inference import confinement
 from inference.engine import ChatMessage, Sampling, WorkerSpec
+from inference.engines.slots import Taken
 from inference.process import worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,7 +146,7 @@ def _answer_round(server: Any, order: Order) -> dict[str, Any]:
     asked = []
     for question in order.questions:
         messages = (ChatMessage("system", order.system), ChatMessage("user", question))
-        body = llamacpp._body(messages, sampling, 0)
+        body = llamacpp._body(messages, sampling, Taken(0, None, is_own=True))
         # Without our slot book the engine chooses by itself.
         del body["id_slot"]
         asked.append(_Asked(body, order.stop_after))
