@@ -79,6 +79,9 @@ class BatchLoop:
                 self._take_in()
                 if self._turns:
                     self._step()
+        except EngineError:
+            # The warm-up failed: whoever makes the loop waits for that, and says so.
+            return
         finally:
             self._is_broken = True
             self._is_warm.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from pathlib import Path
 
 from inference import confinement
@@ -30,6 +29,7 @@ from inference.engines.native.shelf import Shelf
 from inference.engines.native.template import ChatTemplate, Encoded
 from inference.engines.native.turns import Turn
 from inference.engines.speech import Speech
+from inference.governor import usual_threads
 from inference.prompt import MAX_BYTES_PER_TOKEN, Trimmer
 
 _LIBRARY = open_library()
@@ -51,7 +51,7 @@ class NativeEngine:
         need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens + SPARE[1])
         confinement.limit_memory(spec.memory_bytes or need)
         self._tokens = spec.context_tokens
-        self._threads = spec.threads or len(os.sched_getaffinity(0))
+        self._threads = spec.threads or usual_threads()
         try:
             self._model = Model(_LIBRARY, path)
             self._template = ChatTemplate(self._model)
