@@ -50,7 +50,9 @@ class DirectEngine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env=worker_environment() | {"PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", "")},
+            # Nothing governs its threads, so nothing may take them away.
+            env=worker_environment()
+            | {"OMP_DYNAMIC": "false", "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", "")},
         )
         self._read()
         self.ready_s = time.perf_counter() - started

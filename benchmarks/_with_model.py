@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,9 @@ from benchmarks._page import PageWeight, weigh
 from benchmarks._plan import CROWDS, MEMBERS, Plan, story_questions
 from benchmarks._report import Goal, Report, Row
 from benchmarks._server import Installation, Login, Portal
-from inference.engine import WorkerSpec
+from inference.engine import ThreadTrial, WorkerSpec
+from inference.governor import usual_threads
+from inference.tuning import choose
 
 # Enough for an answer to run, little enough to take many samples.
 STOP_AFTER = 5
@@ -57,12 +59,14 @@ def measure(
                 found.healthy.append(portal.healthy_s)
                 found.ready.append(portal.ready_s)
             if number == plan.starts:
-                asyncio.run(_talk(found, plan, portal, logins, model))
-    _report_speed(report, found)
+                asyncio.run(_talk(found, plan, portal, logins, model, installation.data_dir))
+    _report_speed(report, found, threads=_threads(installation.data_dir))
     _report_process(report, found)
 
 
-async def _talk(found: _Found, plan: Plan, portal: Portal, logins: Sequence[Login], model: Path) -> None:
+async def _talk(  # noqa: PLR0917 - one call
+    found: _Found, plan: Plan, portal: Portal, logins: Sequence[Login], model: Path, data_dir: Path
+) -> None:
     found.page = await asyncio.to_thread(weigh, f"http://127.0.0.1:{portal.port}/accounts/login/")
     async with Crowd(portal.port, logins) as crowd:
         spec = WorkerSpec(
@@ -70,7 +74,7 @@ async def _talk(found: _Found, plan: Plan, portal: Portal, logins: Sequence[Logi
             model_path=str(model),
             context_tokens=crowd.members[0].ready["limits"]["context_tokens"],
             slots=SLOTS,
-            threads=0,
+            threads=_threads(data_dir),
             memory_bytes=0,
             scripted_ms=0,
         )
@@ -116,9 +120,9 @@ def _system_prompt() -> str:
     return SYSTEM_PROMPT
 
 
-def _report_speed(report: Report, found: _Found) -> None:
+def _report_speed(report: Report, found: _Found, *, threads: int) -> None:
     rounds = len(found.rounds[MEMBERS])
-    report.section(f"Speed: {SLOTS} slots, {_threads()} thread(s), {rounds} round(s), every chat a new one")
+    report.section(f"Speed: {SLOTS} slots, {threads} thread(s), {rounds} round(s), every chat a new one")
     through = [answer.first_s for answer in found.singles]
     direct = [answer.first_s for answer in found.direct_singles]
     differences = [1000 * (ours - theirs) for ours, theirs in zip(through, direct, strict=True)]
@@ -222,6 +226,10 @@ def _page_rows(page: PageWeight) -> list[Row]:
     ]
 
 
-def _threads() -> int:
-    """Return how many threads a worker takes by itself: one core stays free."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+def _threads(data_dir: Path) -> int:
+    """Return how many threads the portal has chosen for its worker at its first start."""
+    try:
+        entries = json.loads((data_dir / "threads.json").read_text()).values()
+    except OSError:
+        return usual_threads()
+    return choose([ThreadTrial(*trial) for trial in list(entries)[-1]])

@@ -165,10 +165,12 @@ class _OnTrial:
         while True:
             heard = asyncio.ensure_future(self._heard.get())
             either: set[asyncio.Future[Any]] = {heard, self._process.gone}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not heard.done():
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if not heard.done():
+                    raise TrialFailed
+            finally:
                 heard.cancel()
-                raise TrialFailed
             message = heard.result()
             if isinstance(message, kind):
                 return message

@@ -1,0 +1,119 @@
+"""Ask a pool as the portal does, and time what comes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks._figures import Answer, BenchmarkError, Round
+from inference.engine import ChatMessage, EngineName, Finished, ModelInfo, Piece, Prompt, Sampling
+from inference.errors import InferenceError
+from inference.pool import AdmissionLimits, InferencePool, PoolConfig
+
+CONTEXT, SLOTS, READY_S = 4096, 4, 120
+_people = itertools.count()
+
+
+@dataclass(slots=True)
+class Told:
+    """One answer's text and the times of its pieces."""
+
+    began: float
+    text: str = ""
+    stamps: list[float] = field(default_factory=list)
+    ended: float = 0.0
+    finished: Finished | None = None
+
+    @property
+    def first_s(self) -> float:
+        """Return the time to the first words."""
+        return self.stamps[0] - self.began
+
+    def answer(self) -> Answer:
+        """Return the figures. Raise BenchmarkError if there was no answer."""
+        if self.finished is None or not self.stamps:
+            raise BenchmarkError("the pool gave no answer")
+        tokens = self.finished.usage.completion_tokens
+        return Answer(first_s=self.first_s, total_s=self.ended - self.began, tokens=tokens)
+
+    @property
+    def pace(self) -> float:
+        """Return the engine's own tokens per second, decoding only."""
+        return self.finished.timings.tokens_per_second if self.finished else 0.0
+
+
+def config_for(model: Path, *, engine: EngineName, threads: int, slots: int = SLOTS) -> PoolConfig:
+    """Say how to run the model: as the portal would, but with room for everybody."""
+    return PoolConfig(
+        model_path=model,
+        model=ModelInfo(model.stem, str(model.stat().st_size), CONTEXT),
+        engine=engine,
+        threads=threads,
+        slots=slots,
+        limits=AdmissionLimits(rate_per_minute=100_000, queue_timeout_s=600),
+    )
+
+
+@asynccontextmanager
+async def pool_of(config: PoolConfig) -> AsyncIterator[InferencePool]:
+    """Run a pool and yield it once its model is loaded."""
+    pool = InferencePool(config)
+    await pool.start()
+    try:
+        await pool.wait_ready(READY_S)
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def ask(
+    pool: InferencePool,
+    messages: Sequence[ChatMessage],
+    *,
+    tokens: int,
+    person: str = "",
+    tenant: str = "bench",
+) -> Told:
+    """Ask once; every asker without a name is somebody new."""
+    told = Told(time.perf_counter())
+    prompt = Prompt(tuple(messages), Sampling(max_new_tokens=tokens))
+    with pool.admit(tenant=tenant, person=person or f"person {next(_people)}") as ticket:
+        async for event in pool.generate(ticket, prompt):
+            if isinstance(event, Piece):
+                told.stamps.append(time.perf_counter())
+                told.text += event.text
+            elif isinstance(event, Finished):
+                told.finished = event
+    told.ended = time.perf_counter()
+    return told
+
+
+async def ask_all(pool: InferencePool, system: str, questions: Sequence[str], *, tokens: int) -> Round:
+    """Ask all at the same moment."""
+    began = time.perf_counter()
+    asked = [
+        ask(pool, (ChatMessage("system", system), ChatMessage("user", question)), tokens=tokens)
+        for question in questions
+    ]
+    told = await asyncio.gather(*asked)
+    return Round(answers=tuple(one.answer() for one in told), wall_s=time.perf_counter() - began)
+
+
+async def lost_under(pool: InferencePool, disturb: str, questions: Sequence[str], *, tokens: int) -> int:
+    """Recycle the pool while everybody is asking; return how many turns were refused or lost."""
+    asked = [
+        asyncio.ensure_future(ask(pool, (ChatMessage("user", question),), tokens=tokens))
+        for question in questions
+    ]
+    await asyncio.sleep(0.5)
+    await pool.recycle(disturb)
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    lost = [one for one in told if isinstance(one, BaseException) or one.finished is None]
+    if any(isinstance(one, BaseException) and not isinstance(one, InferenceError) for one in lost):
+        raise BenchmarkError("a turn broke")
+    return len(lost)
