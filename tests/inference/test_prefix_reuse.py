@@ -89,3 +89,15 @@ async def test_of_one_likeliest_token_there_is_one_answer(pool: InferencePool) -
     likeliest = Sampling(temperature=1.5, top_k=1, top_p=1, max_new_tokens=8, repeat_penalty=1)
     texts = [text_of(await answer(pool, ask("Tell me a story.", likeliest))) for _ in range(2)]
     assert texts[0] == texts[1]
+
+
+async def test_a_conversation_that_lost_its_slot_comes_back_from_memory_for_its_own_person_only(
+    starter_model: Path,
+) -> None:
+    config = replace(config_for(starter_model, "native"), slots=1, prefix_cache_bytes=64 << 20)
+    async with open_pool(config) as small:
+        await cached(small, SECRET)
+        assert await cached(small, SECRET, person="bob") <= HEAD
+        assert await cached(small, SECRET) > 2 * HEAD
+        small.forget(Origin("north", "bob"))
+        assert await cached(small, SECRET, person="bob") <= HEAD
