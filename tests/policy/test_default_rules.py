@@ -60,6 +60,17 @@ HITS = {
         "ＳＥＣＲＥＴ//ＮＯＦＯＲＮ",
         "t\u00adop secret//",
     ],
+    "PII-MAIL-01": [
+        "li.na@example.com",
+        "写信给li.na+x@mail.example.co.uk。",
+        "ＬＩ＠example.com",
+        "li\u200bna@example.cn",
+    ],
+    "PII-USCC-01": ["91350100M000100Y43", "代码91350100m000100y43。"],
+    "PII-PASS-01": ["护照E12345678", "ea1234567", "G12345678"],
+    "PII-IBAN-01": ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"],
+    "PII-SSN-01": ["078-05-1120"],
+    "NET-IP-01": ["10.0.0.12", "在192.168.1.20上"],
     "OUT-FIN-01": ["保本保息", "保\u3164本保收益", "Guaranteed RISK-FREE return", "稳\u200d赚不赔"],
 }
 MISSES = {
@@ -99,6 +110,12 @@ MISSES = {
         "xakia",
     ],
     "SEC-MARK-01": ["机密", "★机密", "top secret /", "secret/noforn"],
+    "PII-MAIL-01": ["li.na@example", "@example.com", "a@b"],
+    "PII-USCC-01": ["91350100M000100Y44", "91350100I000100Y43", "99350100M000100Y43", "11010519491331002X"],
+    "PII-PASS-01": ["E1234567", "EO1234567", "XE12345678"],
+    "PII-IBAN-01": ["GB83 WEST 1234 5698 7654 32", "DE89"],
+    "PII-SSN-01": ["666-05-1120", "000-12-3456", "078-05-0000", "078051120"],
+    "NET-IP-01": ["127.0.0.1", "1.2.3", "300.1.1.1", "v1.2.3.4"],
     "OUT-FIN-01": ["保本", "保息", "guaranteed return", "risk-free rate"],
 }
 
@@ -137,7 +154,7 @@ def test_a_decision_names_the_places_in_the_original() -> None:
 
 def test_a_match_is_masked_and_nothing_else() -> None:
     masked, rules = redact(f"Ring {PHONE}, not 1381234567.", rules=RULES, stage="input")
-    assert masked == "Ring ［phone］, not 1381234567."
+    assert masked == "Ring [手机号], not 1381234567."
     assert [rule.code for rule in rules] == ["PII-PHONE-01"]
 
 

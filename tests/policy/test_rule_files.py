@@ -149,7 +149,7 @@ def test_a_nasty_text_takes_the_default_rules_no_time(text: str) -> None:
 def test_a_prompt_is_cleared_masked_or_blocked() -> None:
     assert clear_prompt("Hello").text == "Hello"
     masked = clear_prompt(f"Ring {PHONE}")
-    assert (masked.text, masked.redacted_by) == ("Ring ［phone］", ("PII-PHONE-01",))
+    assert (masked.text, masked.redacted_by) == ("Ring [手机号]", ("PII-PHONE-01",))
     with pytest.raises(PromptBlocked) as blocked:
         clear_prompt(f"I am {RESIDENT_ID}")
     assert RESIDENT_ID not in str(blocked.value)
