@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -24,11 +24,11 @@ from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.admission import AdmissionLimits
 from inference.engine import LOAD_ERRORS, ModelInfo
-from inference.engines.choice import choose_engine
 from inference.fleet import Fleet, ModelNotLoaded
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from inference.tuning import tune
 from registry.models import ModelArtifact, Status
+from registry.running import pool_config
 from registry.services import active_artifacts, is_approved_for, model_of, stamp_file
 from registry.verifying import look_at, note_finding
 from tenants.models import Tenant
@@ -100,7 +100,7 @@ class Serving:
         """Start the pools; return while their models load, or when it is clear that there is none."""
         self.fleet = Fleet(_limits())
         if settings.PORTAL.engine == "scripted":
-            await self.fleet.launch(await _tuned(SCRIPTED_MODEL, None))
+            await self.fleet.launch(await _tuned(None))
             self._wanted = {None: SCRIPTED_MODEL.digest}
             self.fleet.expect_others(await in_database_thread(_has_many_tenants)())
             self.is_settled = True
@@ -178,7 +178,7 @@ class Serving:
         self.errors.pop(artifact.sha256, None)
         try:
             await _require_sound(artifact)  # choosing threads loads the model already
-            config = await _tuned(_info(artifact), artifact)
+            config = await _tuned(artifact)
             await (fleet.add(config) if fleet.pools else fleet.launch(config))
         except ModelNotLoaded as error:
             self.errors[artifact.sha256] = str(error)
@@ -193,32 +193,10 @@ class Serving:
             self._wanted[tenant] = old if digest and stays else digest
 
 
-async def _tuned(model: ModelInfo, artifact: ModelArtifact | None) -> PoolConfig:
-    return await tune(_config(model, artifact), folder=settings.PORTAL.data_dir)
-
-
-def _config(model: ModelInfo, artifact: ModelArtifact | None) -> PoolConfig:
-    portal = settings.PORTAL
-    return PoolConfig(
-        model_path=artifact.path if artifact else None,
-        model=model,
-        engine=choose_engine(portal.engine),
-        slots=1 if portal.engine == "ctransformers" else portal.slots,
-        threads=portal.threads,
-        prefix_cache_bytes=portal.prefix_cache_mib << 20,
-        memory_bytes=portal.worker_memory_mib << 20,
-        max_new_tokens=portal.max_new_tokens,
-        wall_time_s=portal.wall_time_s,
-        hang_s=portal.hang_s,
-        standby=portal.standby,
-        recycle_hour=None if portal.recycle_hour < 0 else portal.recycle_hour,
-        recycle_turns=portal.recycle_turns,
-        soft_bytes=portal.worker_soft_mib << 20,
-        scripted_ms=portal.scripted_ms,
-        sandbox=portal.sandbox,
-        limits=_limits(),
-        verify=(lambda: _verify(artifact)) if artifact else None,
-    )
+async def _tuned(artifact: ModelArtifact | None) -> PoolConfig:
+    verify = (lambda: _verify(artifact)) if artifact else None
+    config = replace(pool_config(artifact), limits=_limits(), verify=verify)
+    return await tune(config, folder=settings.PORTAL.data_dir)
 
 
 def _limits() -> AdmissionLimits:
@@ -228,17 +206,6 @@ def _limits() -> AdmissionLimits:
         running_per_person=portal.running_per_person,
         queue_length=portal.queue_length,
         queue_timeout_s=portal.queue_timeout_s,
-    )
-
-
-def _info(artifact: ModelArtifact) -> ModelInfo:
-    return ModelInfo(
-        name=artifact.name,
-        digest=artifact.sha256,
-        context_tokens=min(artifact.context_tokens, settings.PORTAL.context_tokens),
-        parameters=artifact.quantisation,
-        is_starter=artifact.is_starter,
-        architecture=artifact.architecture,
     )
 
 

@@ -51,6 +51,7 @@ class PortalSettings:
     threads: int
     context_tokens: int
     worker_memory_mib: int
+    max_prompt_tokens: int
     max_new_tokens: int
     max_prompt_chars: int
     rate_per_minute: int
@@ -141,6 +142,7 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
         context_tokens=env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
         worker_memory_mib=env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),
+        max_prompt_tokens=env.integer("PORTAL_MAX_PROMPT_TOKENS", default=0, low=0, high=32_768),
         max_new_tokens=env.integer("PORTAL_MAX_NEW_TOKENS", default=512, low=1, high=4096),
         max_prompt_chars=env.integer("PORTAL_MAX_PROMPT_CHARS", default=8000, low=1, high=100_000),
         rate_per_minute=env.integer("PORTAL_RATE_PER_MINUTE", default=5, low=1, high=6000),

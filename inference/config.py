@@ -39,6 +39,7 @@ class PoolConfig:
     threads: int = 0
     trials: tuple[ThreadTrial, ...] = ()
     memory_bytes: int = 0
+    max_prompt_tokens: int = 0
     max_new_tokens: int = 512
     wall_time_s: float = 180
     hang_s: float = 30
@@ -80,5 +81,6 @@ class PoolConfig:
             niceness=self.niceness,
             sandbox=self.sandbox,
             prefix_cache_bytes=self.prefix_cache_bytes,
+            max_prompt_tokens=self.max_prompt_tokens,
             architecture=self.model.architecture,
         )

@@ -170,7 +170,7 @@ class WorkerSpec:
     `niceness` is how far the worker stands back behind other processes: 0 not at all, 19 as far as it goes.
     `architecture` names what a GGML file does not say of itself.
     `scratch_path` is an empty folder in which an engine may make a socket while it loads; who starts the worker
-    makes and removes it.
+    makes and removes it. `max_prompt_tokens` bounds prompts further than the context does; 0 does not.
     """
 
     engine: EngineName
@@ -185,6 +185,12 @@ class WorkerSpec:
     niceness: int = 0
     architecture: str = ""
     scratch_path: str = ""
+    max_prompt_tokens: int = 0
+
+    def prompt_budget(self, sampling: Sampling) -> int:
+        """Return how many tokens a prompt may have: what the answer leaves of the context, and no more than allowed."""
+        left = self.context_tokens - min(sampling.max_new_tokens, self.context_tokens // 2)
+        return min(left, self.max_prompt_tokens or left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,8 +18,6 @@ from django.db.models import F
 
 from inference.admission import AdmissionLimits
 from inference.config import PoolConfig
-from inference.engine import ModelInfo
-from inference.engines.choice import choose_engine
 from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong
 from inference.memory import machine_bytes
 from registry.banks import BANKS, CORPORA, Bank, Corpus, Item, read_corpus
@@ -29,6 +27,7 @@ from registry.figures import BY_KEY, RATES, rate
 from registry.judging import Verdict, judge
 from registry.measuring import Answer, CagedModel, Stopped
 from registry.models import ModelArtifact
+from registry.running import pool_config
 
 MIB = 1 << 20
 HASH_DIGITS = 12
@@ -76,26 +75,16 @@ def caged(artifact: ModelArtifact) -> PoolConfig:
 
     Raises ModelError where the settings name no engine that runs models.
     """
-    portal = settings.PORTAL
-    if portal.engine == "scripted":
+    if settings.PORTAL.engine == "scripted":
         raise ModelError("the scripted engine runs no model that could be evaluated")
-    return PoolConfig(
-        model_path=artifact.path,
-        model=ModelInfo(
-            name=artifact.name,
-            digest=artifact.sha256,
-            context_tokens=min(artifact.context_tokens, portal.context_tokens),
-            architecture=artifact.architecture,
-        ),
-        engine=choose_engine(portal.engine),
-        sandbox=portal.sandbox,
-        slots=1 if portal.engine == "ctransformers" else portal.slots,
-        threads=portal.threads,
-        prefix_cache_bytes=portal.prefix_cache_mib * MIB,
-        memory_bytes=portal.worker_memory_mib * MIB,
+    return replace(
+        pool_config(artifact),
         wall_time_s=WALL_S,
         hang_s=HANG_S,
         niceness=NICENESS,
+        standby="off",
+        recycle_hour=None,
+        recycle_turns=0,
         limits=_NO_LIMITS,
     )
 

@@ -19,13 +19,17 @@ _STAMP = Path(sys.prefix) / ".native"
 _FEATURES = ("flags", "features", "isa")
 
 
-def choose_engine(wanted: EngineChoice) -> EngineName:
-    """Return the engine of that name; for `auto`, native where it was built for this very processor, else llamacpp.
+def choose_engine(wanted: EngineChoice, *, file_format: str = "gguf") -> EngineName:
+    """Return the engine of that name; for `auto`, the best that reads such a file.
+
+    That is ctransformers for GGML, else native where it was built for this very processor, else llamacpp.
 
     An engine that was named is never replaced by another one: where it is missing, its worker says so.
     """
     if wanted != "auto":
         return wanted
+    if file_format == "ggml":
+        return "ctransformers"
     return "native" if fits_here() else "llamacpp"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,7 @@ class CtransformersEngine:
         self._threads = spec.threads or confinement.spare_cores()
         self._llm = _load(path, file, context=spec.context_tokens, threads=self._threads)
         self._context = min(spec.context_tokens, self._llm.context_length)
+        self._spec = replace(spec, context_tokens=self._context)
         self._layout = choose_layout(self._vocabulary(file), architecture=file.model_type)
         self._owner = Origin()
         self._lock = threading.Lock()
@@ -69,7 +71,7 @@ class CtransformersEngine:
             raise Unsupported
         with self._lock:
             limit = min(prompt.sampling.max_new_tokens, self._context // 2)
-            trimmer, tokens = self._fit(prompt, budget=self._context - limit)
+            trimmer, tokens = self._fit(prompt, budget=self._spec.prompt_budget(prompt.sampling))
             cached = self._take_over(prompt.origin, tokens)
             if not self._read(tokens, cached, sink):
                 return Outcome("cancelled", Usage(len(tokens), 0, cached, trimmer.dropped))

@@ -63,6 +63,7 @@ class LlamaCppEngine:
         path = Path(spec.model_path)
         need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens)
         confinement.limit_memory(spec.memory_bytes or need)
+        self._spec = spec
         self._context = spec.context_tokens
         self._threads = choose_threads(spec)
         self._book = SlotBook(spec.slots)
@@ -77,7 +78,7 @@ class LlamaCppEngine:
 
     def generate(self, prompt: Prompt, sink: Sink) -> Outcome:
         """Answer the prompt; see `Engine.generate`. History is trimmed until the engine's own count fits."""
-        budget = self._context - min(prompt.sampling.max_new_tokens, self._context // 2)
+        budget = self._spec.prompt_budget(prompt.sampling)
         trimmer = Trimmer(prompt.messages, stride=self._context)
         taken = self._book.take(trimmer.versions(), prompt.origin)
         if taken.version is not None:

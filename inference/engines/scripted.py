@@ -30,14 +30,16 @@ class ScriptedEngine:
     def __init__(self, spec: WorkerSpec) -> None:
         confinement.limit_memory(spec.memory_bytes or _MEMORY_BYTES)
         self._pause = spec.scripted_ms / 1000
+        self._spec = spec
         self._context = spec.context_tokens
 
     def generate(self, prompt: Prompt, sink: Sink) -> Outcome:
         """Answer as the class says. Raise OverlongPrompt if the newest message leaves no room."""
         limit = min(prompt.sampling.max_new_tokens, self._context // 2)
         trimmer = Trimmer(prompt.messages, stride=self._context)
-        while (total := _count(trimmer)) > self._context - limit:
-            trimmer.shorten(measured=total, budget=self._context - limit)
+        budget = self._spec.prompt_budget(prompt.sampling)
+        while (total := _count(trimmer)) > budget:
+            trimmer.shorten(measured=total, budget=budget)
         sink.progress(processed=total, total=total)
         started = time.monotonic()
         reason, made = self._speak(prompt, sink, limit)

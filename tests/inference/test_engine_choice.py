@@ -49,3 +49,8 @@ def test_an_engine_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(LoadError) as missing:
         find_engine(WorkerSpec("native", "/nowhere", 512, 1, 0, 0, 0))
     assert missing.value.code == "engine_missing"
+
+
+def test_a_ggml_file_gets_the_engine_that_reads_it() -> None:
+    assert choose_engine("auto", file_format="ggml") == "ctransformers"
+    assert choose_engine("llamacpp", file_format="ggml") == "llamacpp"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inference.engine import Finished, ModelInfo, Piece, Sampling, Started
+from inference.errors import PromptTooLong
 from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from tests.inference.support import answer, ask, end_of, open_pool, scripted, talk, text_of
 
@@ -91,3 +94,12 @@ async def test_a_pool_that_is_never_started_closes() -> None:
     pool = InferencePool(scripted())
     await pool.close()
     assert pool.state == "closed"
+
+
+async def test_a_prompt_has_no_more_tokens_than_allowed() -> None:
+    config = replace(scripted(), max_prompt_tokens=6)
+    async with open_pool(config) as pool:
+        trimmed = end_of(await answer(pool, talk("one two three", "four five", "six seven 1"))).usage
+        assert (trimmed.prompt_tokens, trimmed.trimmed_messages) == (3, 2)
+        with pytest.raises(PromptTooLong):
+            await answer(pool, ask("one two three four five six seven"))

@@ -50,6 +50,7 @@ class NativeEngine:
         path = Path(spec.model_path)
         need = memory_need(read_shape(path), tokens=spec.slots * spec.context_tokens + SPARE[1])
         confinement.limit_memory(spec.memory_bytes or need)
+        self._spec = spec
         self._tokens = spec.context_tokens
         self._threads = spec.threads or usual_threads()
         try:
@@ -77,7 +78,7 @@ class NativeEngine:
         """Answer the prompt; see `Engine.generate`."""
         sampling = prompt.sampling
         trimmer = Trimmer(prompt.messages, stride=self._tokens)
-        encoded = self._fit(trimmer, self._tokens - min(sampling.max_new_tokens, self._tokens // 2))
+        encoded = self._fit(trimmer, self._spec.prompt_budget(sampling))
         sampler = Sampler(
             _LIBRARY, self._model, sampling, grammar=grammar_of(sampling.json_schema), before=encoded.tokens
         )
