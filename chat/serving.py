@@ -39,6 +39,8 @@ NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
 NO_ACTIVE_MODEL = "no model is active; see `manage.py model import`"
 CHANGED = LOAD_ERRORS["model_changed"]
 WATCH_S = 2.0
+# In place of a stamp's time: look at the registry again, whatever the stamp says.
+UNREAD = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class Plan:
 
 
 def read_plan(running: frozenset[str]) -> Plan:
-    """Return what the registry says now; `running` are the digests that have a pool. Only in a database thread."""
+    """Return what the registry says now; `running` are the digests that have a pool, those that leave included.
+
+    Only in a database thread.
+    """
     tenants = list(Tenant.objects.filter(is_active=True).values_list("id", flat=True))
     active = active_artifacts()
     used = {tenant: model_of(tenant) for tenant in tenants}
@@ -65,7 +70,8 @@ def read_plan(running: frozenset[str]) -> Plan:
     general = next((row for row in active if is_approved_for(row, tenant_id=None)), None)
     stay = [row for row in known.values() if row.is_sound and row.status in (Status.ACTIVE, Status.APPROVED)]
     return Plan(
-        artifacts=known | {row.sha256: row for row in active},
+        # Somebody may have activated a model between two of these queries.
+        artifacts=known | {row.sha256: row for row in (*active, *filter(None, used.values()))},
         wanted={tenant: row.sha256 if row else "" for tenant, row in used.items()},
         default=general.sha256 if general else "",
         may_stay=frozenset(
@@ -139,6 +145,7 @@ class Serving:
                     await self._follow_registry(fleet)
                 except (PortalError, DatabaseError) as error:
                     logger.error("the models in use could not be read: %s", where(error))
+                    self._stamp = UNREAD
 
     async def _is_changed(self) -> bool:
         """Wait for a message, WATCH_S at most, and say whether there was one or the stamp is another."""
@@ -155,7 +162,7 @@ class Serving:
 
     async def _follow_registry(self, fleet: Fleet) -> None:
         """Bring the pools to what the registry says."""
-        plan = await in_database_thread(read_plan)(frozenset(fleet.pools))
+        plan = await in_database_thread(read_plan)(fleet.digests)
         self.artifacts = plan.artifacts
         for digest in plan.unsound:
             self.errors[digest] = CHANGED
@@ -234,5 +241,5 @@ def _has_many_tenants() -> bool:
 def _stamp_time() -> float:
     try:
         return stamp_file().stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return 0.0

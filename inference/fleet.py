@@ -70,8 +70,15 @@ class Fleet:
         self._let_go(digest, InferencePool.drain)
 
     def stop(self, digest: str) -> None:
-        """Close that pool now; its turns end with EngineUnavailable."""
-        self._let_go(digest, InferencePool.close)
+        """Close every pool of that model now, those that finish what they have included.
+
+        Their turns end with EngineUnavailable.
+        """
+        for pool in self._leaving:
+            if pool.config.model.digest == digest:
+                self._spawn(pool.close())
+        if digest in self.pools:
+            self._let_go(digest, InferencePool.close)
 
     async def recycle(self, reason: str = "request") -> None:
         """Give every pool a fresh worker, one pool after the other. Raise EngineUnavailable where that fails."""
@@ -97,6 +104,11 @@ class Fleet:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Return of which models there are pools, those that load or finish included."""
+        return frozenset(pool.config.model.digest for pool in (*self.pools.values(), *self._leaving))
 
     @property
     def leaving(self) -> int:

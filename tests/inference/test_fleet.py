@@ -92,6 +92,18 @@ async def test_a_model_that_is_stopped_ends_its_turns_at_once_and_only_those(fle
     assert end_of(await answer(new, ask("Hello 3"), person="bob")).reason == "complete"
 
 
+async def test_a_model_that_is_stopped_while_it_finishes_its_turns_ends_them_too(fleet: Fleet) -> None:
+    old = await fleet.add(scripted(model=OLD, scripted_ms=20))
+    long = asyncio.create_task(answer(old, ask("Hello 400")))
+    await until(lambda: old.running == 1)
+    fleet.drain(OLD.digest)
+    assert fleet.digests == {OLD.digest}
+    fleet.stop(OLD.digest)
+    with pytest.raises(EngineUnavailable):
+        await long
+    await until(lambda: fleet.leaving == 0)
+
+
 async def test_no_worker_starts_on_a_file_that_does_not_hold(fleet: Fleet) -> None:
     asked = []
 

@@ -1,0 +1,65 @@
+"""The server follows the registry, whatever happens while it looks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+
+from chat import serving as serving_module
+from chat.serving import Plan, Serving, read_plan
+from inference.admission import AdmissionLimits
+from inference.fleet import Fleet
+from registry.models import ModelArtifact
+from tests.conftest import Cast
+from tests.console import support
+from tests.inference.support import until
+
+
+@pytest.fixture
+async def followed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[frozenset[str]]]:
+    """Follow a registry that can be read only the second time; yield what was asked of it."""
+    asked: list[frozenset[str]] = []
+
+    def read(running: frozenset[str]) -> Plan:
+        asked.append(running)
+        if len(asked) == 1:
+            raise OperationalError("database is locked")
+        return Plan(reason="read")
+
+    monkeypatch.setattr(serving_module, "read_plan", read)
+    monkeypatch.setattr(serving_module, "WATCH_S", 0.01)
+    serving = Serving()
+    following = asyncio.create_task(serving._follow(Fleet(AdmissionLimits())))
+    serving.note_change()
+    yield asked
+    assert serving.reason == "read"
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_registry_that_could_not_be_read_is_read_again(followed: list[frozenset[str]]) -> None:
+    await until(lambda: len(followed) == 2)
+    await asyncio.sleep(0.1)
+    assert len(followed) == 2
+
+
+def test_a_model_that_is_activated_while_the_registry_is_read_is_known(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = support.activate(1, by=support.second_operator(), second=cast.operator)
+    before: list[ModelArtifact] = []
+    monkeypatch.setattr(serving_module, "active_artifacts", lambda: before)
+    plan = read_plan(frozenset())
+    assert set(plan.wanted.values()) == {row.sha256} == plan.artifacts.keys()
+
+
+def test_a_stamp_that_cannot_be_read_stops_nobody_from_following(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(serving_module, "stamp_file", lambda: tmp_path / "file" / "stamp")
+    assert serving_module._stamp_time() == 0.0
