@@ -70,6 +70,7 @@ ACTIONS = (
     Action("model.retire", _("Model retired"), "info"),
     Action("model.choose", _("Model chosen"), "info"),
     Action("model.mismatch", _("Model no longer holds"), "danger"),
+    Action("report.make", _("Evidence report made"), "info"),
     Action("portal.start", _("Portal started"), "info"),
     Action("portal.stop", _("Portal stopped"), "info"),
 )
