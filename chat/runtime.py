@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import cache, partial
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from channels.layers import get_channel_layer
@@ -37,6 +37,9 @@ logger = logging.getLogger("portal.runtime")
 STOP_TIMEOUT_S = 5
 RESTARTING = 1012
 ASKS_AT_ONCE, ASKS_PER_SECOND = 30, 2
+
+
+Readiness = Literal["ok", "partly", "unavailable"]
 
 
 class Socket(Protocol):
@@ -76,6 +79,14 @@ class Runtime:
         if pool is not None:
             return pool.state
         return "failed" if self.reason or self.serving.is_settled else "starting"
+
+    @property
+    def readiness(self) -> Readiness:
+        """Return whether every model in use answers, or only some, which leaves organisations without one."""
+        answering = [pool.state == "ready" for pool in self.serving.pools]
+        if not any(answering):
+            return "unavailable"
+        return "ok" if all(answering) and self.serving.is_settled else "partly"
 
     @property
     def pool(self) -> InferencePool | None:

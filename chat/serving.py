@@ -125,6 +125,13 @@ class Serving:
             return None
         return self.fleet.pools.get(self._wanted.get(tenant_id, self._wanted.get(None, "")))
 
+    @property
+    def pools(self) -> tuple[InferencePool, ...]:
+        """Return the pools that organisations are sent to, that of those who made no choice first."""
+        pools = tuple(self.fleet.pools.values()) if self.fleet is not None else ()
+        first = self.pool_of(None)
+        return tuple(sorted(pools, key=lambda pool: pool is not first))
+
     def model_of(self, tenant_id: UUID | None) -> ModelInfo:
         """Return the model that answers an organisation, NO_MODEL if none does."""
         pool = self.pool_of(tenant_id)
@@ -168,9 +175,10 @@ class Serving:
             self.errors[digest] = CHANGED
             fleet.stop(digest)
         wanted = {*plan.wanted.values(), plan.default} - {""}
-        for digest in sorted(wanted - fleet.pools.keys()):
-            await self._load(fleet, plan.artifacts[digest])
         self._send(fleet, plan)
+        for digest in sorted(wanted - fleet.pools.keys(), key=lambda digest: digest != plan.default):
+            await self._load(fleet, plan.artifacts[digest])
+            self._send(fleet, plan)  # Nobody waits for a model that others use.
         for digest in fleet.pools.keys() - set(self._wanted.values()):
             fleet.drain(digest)
         self.errors = {

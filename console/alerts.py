@@ -38,7 +38,8 @@ def alerts_about(row: ModelArtifact) -> list[Alert]:
 
 def _engine(viewer: Viewer) -> list[Alert]:
     process = runtime()
-    if process.state != "failed":
+    others_are_served = viewer.tenant_id is None and process.readiness != "unavailable"
+    if process.state_for(viewer.tenant_id) != "failed" or others_are_served:
         return []
     reason = process.reason if viewer.may_manage else ""
     text = reason or _("Nobody can chat now. The operators see the cause on their page of the installation.")

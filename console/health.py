@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.guards import missing_guards
@@ -14,6 +15,7 @@ from crypto.errors import KeyUnavailable
 from crypto.services import check_keys
 from registry.errors import ModelError
 from registry.guards import missing_guards as missing_model_guards
+from registry.models import ModelArtifact
 from registry.services import model_alerts, verify_artifact
 
 
@@ -28,7 +30,7 @@ class Check:
 
 def installation_checks(process: Runtime) -> list[Check]:
     """Return what holds now; each check looks afresh."""
-    return [_keys(), _guards(), _approvals(), _models_in_use(), _model_file(process), _engine(process)]
+    return [_keys(), _guards(), _approvals(), _models_in_use(), *_model_files(process), *_engines(process)]
 
 
 def _keys() -> Check:
@@ -62,19 +64,41 @@ def _models_in_use() -> Check:
     )
 
 
-def _model_file(process: Runtime) -> Check:
-    label = _("Model file")
-    if process.artifact is None:
-        return Check(label, ok=False, detail=_("no model is active"))
+def _model_files(process: Runtime) -> list[Check]:
+    known = process.serving.artifacts
+    rows = [known[digest] for pool in process.serving.pools if (digest := pool.config.model.digest) in known]
+    if not rows:
+        return [Check(_("Model file"), ok=False, detail=_("no model is active"))]
+    return [_model_file(row, is_one_of_many=len(rows) > 1) for row in rows]
+
+
+def _model_file(artifact: ModelArtifact, *, is_one_of_many: bool) -> Check:
+    label = _of(gettext("Model file"), artifact.label if is_one_of_many else "")
     try:
-        verify_artifact(process.artifact)
+        verify_artifact(artifact)
     except ModelError as error:
         return Check(label, ok=False, detail=error.detail)
     return Check(label, ok=True, detail=_("the SHA-256 is the one of the import"))
 
 
-def _engine(process: Runtime) -> Check:
-    last_error = process.pool.last_error if process.pool else process.reason
-    return Check(
-        _("Engine"), ok=process.state == "ready", detail=last_error or _("no failure since the start")
-    )
+def _engines(process: Runtime) -> list[Check]:
+    """Return a row for each pool, and one for each model that organisations should be answered by and are not."""
+    serving, label = process.serving, gettext("Engine")
+    rows = [
+        Check(
+            _of(label, pool.config.model.name if len(serving.pools) > 1 else ""),
+            ok=pool.state == "ready",
+            detail=pool.last_error or _("no failure since the start"),
+        )
+        for pool in serving.pools
+    ]
+    names = {digest: artifact.label for digest, artifact in serving.artifacts.items()}
+    rows += [
+        Check(_of(label, names.get(digest, digest[:12])), ok=False, detail=gettext(error))
+        for digest, error in serving.errors.items()
+    ]
+    return rows or [Check(label, ok=False, detail=process.reason or _("no failure since the start"))]
+
+
+def _of(label: str, which: str) -> str:
+    return f"{label} · {which}" if which else label

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext
 
+from chat.runtime import Runtime
 from inference.pool import PoolStatus
 
 
@@ -23,16 +24,25 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ShownPool:
-    """A pool as its operator reads it."""
+    """A pool as its operator reads it; `model` is named where there are several."""
 
     state: str
     facts: list[Fact]
+    model: str = ""
 
 
-def show_pool(state: str, status: PoolStatus | None) -> ShownPool:
-    """Return the lines about a pool. There is no status before there is a pool; then only the state is known."""
-    if status is None:
-        return ShownPool(state, [])
+def show_pools(process: Runtime) -> list[ShownPool]:
+    """Return every pool that organisations are sent to. Before there is one, only the state is known."""
+    pools = process.serving.pools
+    shown = [
+        ShownPool(pool.state, facts_of(pool.status()), pool.config.model.name if len(pools) > 1 else "")
+        for pool in pools
+    ]
+    return shown or [ShownPool(process.state, [])]
+
+
+def facts_of(status: PoolStatus) -> list[Fact]:
+    """Return the lines about a pool."""
     facts = [
         Fact(gettext("Answers under way"), f"{status.running} / {status.slots}"),
         Fact(gettext("Waiting"), str(status.queued)),
@@ -44,7 +54,7 @@ def show_pool(state: str, status: PoolStatus | None) -> ShownPool:
     ]
     if status.draining:
         facts.append(Fact(gettext("Workers finishing their answers"), str(status.draining)))
-    return ShownPool(state, facts)
+    return facts
 
 
 def _worker(status: PoolStatus) -> list[Fact]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext
 
-from chat.runtime import Runtime
 from inference.cage.names import ATTEMPTS, IN_FORCE, LAYERS, breaches, sum_up
 from inference.engine import LayerCheck
+from inference.pool import InferencePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,11 @@ class SandboxView:
     layers: tuple[LayerRow, ...]
 
 
-def sandbox_of(process: Runtime) -> SandboxView:
-    """Return how the present worker is caged."""
-    report = process.pool.report if process.pool else None
-    cage = report.cage if report else ()
+def sandbox_of(pools: Iterable[InferencePool | None]) -> SandboxView:
+    """Return how the present workers are caged: where they differ, the one that is caged worst."""
+    reports = [pool.report for pool in pools if pool is not None]
+    cages = [report.cage for report in reports if report is not None]
+    cage = max(cages, key=lambda checks: len(breaches(checks)), default=())
     refused, made = sum_up(cage)
     rows = tuple(_row(layer, cage) for layer in LAYERS) if cage else ()
     return SandboxView(bool(cage), not breaches(cage), refused, made, rows)

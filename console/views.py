@@ -19,7 +19,7 @@ from chat.runtime import runtime
 from common.access import require_permission
 from console.artifacts import show_artifact
 from console.health import installation_checks
-from console.pools import show_pool
+from console.pools import show_pools
 from console.sandbox import sandbox_of
 from console.statistics import Day, last_days, refusals_today, rule_hits_today
 from policy.ruleset import PolicyRule
@@ -64,7 +64,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "days": days,
         "recent_refusals": refusals_today(tenant_id),
         "used": show_artifact(used) if used else None,
-        "sandbox": sandbox_of(runtime()),
+        "sandbox": sandbox_of([runtime().serving.pool_of(tenant_id)]),
     }
     return render(request, "console/dashboard.html", context)
 
@@ -93,7 +93,6 @@ def installation(request: HttpRequest) -> HttpResponse:
         }
         for tenant in Tenant.objects.all()
     ]
-    pool = show_pool(process.state, process.pool.status() if process.pool else None)
     artifact = process.artifact
     model = artifact and {
         "id": artifact.pk,
@@ -108,8 +107,8 @@ def installation(request: HttpRequest) -> HttpResponse:
     context = {
         "tenants": tenants,
         "model": model,
-        "pool": pool,
-        "sandbox": sandbox_of(process),
+        "pools": show_pools(process),
+        "sandbox": sandbox_of(process.serving.pools),
         "checks": installation_checks(process),
     }
     return render(request, "console/installation.html", context)

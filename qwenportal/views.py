@@ -27,10 +27,14 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Answer 200 when a turn could run: database, keys and engine; otherwise 503 with what is missing."""
-    checks = {"database": _database_answers(), "keys": _keys_open(), "engine": runtime().state == "ready"}
-    ready = all(checks.values())
+    """Answer 200 when a turn could run: database, keys and engine; otherwise 503 with what is missing.
+
+    An engine that is "partly" there answers some organisations: the others' model is not ready.
+    """
+    checks = {"database": _database_answers(), "keys": _keys_open()}
     states = {name: "ok" if good else "unavailable" for name, good in checks.items()}
+    states["engine"] = runtime().readiness
+    ready = "unavailable" not in states.values()
     body = {"status": "ready" if ready else "unavailable", "checks": states}
     response = JsonResponse(body, status=200 if ready else 503)
     response._has_been_logged = True  # type: ignore[attr-defined] # asked every few seconds; not ready is no error

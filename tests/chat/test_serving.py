@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from chat import serving as serving_module
 from chat.serving import Plan, Serving, read_plan
 from inference.admission import AdmissionLimits
 from inference.fleet import Fleet
+from inference.pool import InferencePool
 from registry.models import ModelArtifact
 from tests.conftest import Cast
 from tests.console import support
-from tests.inference.support import until
+from tests.inference.support import scripted, until
 
 
 @pytest.fixture
@@ -63,3 +65,27 @@ def test_a_stamp_that_cannot_be_read_stops_nobody_from_following(
     (tmp_path / "file").touch()
     monkeypatch.setattr(serving_module, "stamp_file", lambda: tmp_path / "file" / "stamp")
     assert serving_module._stamp_time() == 0.0
+
+
+async def test_nobody_waits_for_a_model_that_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant, fleet, serving, may_end = uuid.uuid4(), Fleet(AdmissionLimits()), Serving(), asyncio.Event()
+    plan = Plan(artifacts={"a": ModelArtifact(), "b": ModelArtifact()}, wanted={tenant: "a"}, default="b")
+    serving.fleet = fleet
+    loaded: list[str] = []
+
+    async def load(fleet: Fleet, artifact: ModelArtifact) -> None:
+        digest = next(digest for digest, row in plan.artifacts.items() if row is artifact)
+        loaded.append(digest)
+        if digest == "a":
+            await may_end.wait()
+        fleet.pools[digest] = InferencePool(scripted())
+
+    monkeypatch.setattr(serving_module, "read_plan", lambda _running: plan)
+    monkeypatch.setattr(serving, "_load", load)
+    following = asyncio.create_task(serving._follow_registry(fleet))
+    await until(lambda: loaded == ["b", "a"])
+    assert serving.pool_of(None) is fleet.pools["b"]
+    assert (serving.pool_of(tenant), serving.is_settled) == (None, False)
+    may_end.set()
+    await following
+    assert serving.pool_of(tenant) is fleet.pools["a"]

@@ -39,7 +39,10 @@ def serve(
     pools = {one.config.model.digest: one for one in serving}
     fleet = SimpleNamespace(pools=pools, leaving_pools=tuple(leaving))
     process = SimpleNamespace(
-        serving=SimpleNamespace(fleet=fleet, errors=errors or {}), state="ready", reason=""
+        serving=SimpleNamespace(fleet=fleet, errors=errors or {}),
+        state_for=lambda _tenant_id: "ready",
+        readiness="ok",
+        reason="",
     )
     monkeypatch.setattr("console.goings_on.runtime", lambda: process)
     monkeypatch.setattr("console.alerts.runtime", lambda: process)

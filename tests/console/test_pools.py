@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from django.utils.translation import override
 
-from console.pools import show_pool
-from inference.pool import PoolStatus
+from chat.runtime import Runtime
+from console.pools import ShownPool, facts_of, show_pools
+from inference.admission import AdmissionLimits
+from inference.engine import ModelInfo
+from inference.fleet import Fleet
+from inference.pool import InferencePool, PoolStatus
+from tests.conftest import Cast
+from tests.inference.support import scripted
+from tests.qwenportal.support import browser
 
 WELL = PoolStatus(
     state="ready",
@@ -33,7 +41,7 @@ WELL = PoolStatus(
 
 
 def facts(status: PoolStatus) -> dict[str, tuple[str, str]]:
-    return {fact.label: (fact.value, fact.tone) for fact in show_pool(status.state, status).facts}
+    return {fact.label: (fact.value, fact.tone) for fact in facts_of(status)}
 
 
 def test_a_pool_that_is_well() -> None:
@@ -57,4 +65,21 @@ def test_what_somebody_should_look_at_stands_out() -> None:
 
 
 def test_without_a_pool_only_the_state_is_shown() -> None:
-    assert show_pool("starting", None).facts == []
+    assert show_pools(Runtime()) == [ShownPool("starting", [])]
+
+
+def test_the_installation_page_shows_every_pool_and_every_model_that_did_not_load(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Runtime()
+    process.serving.fleet = fleet = Fleet(AdmissionLimits())
+    for digest, name in (("a" * 64, "scripted heron"), ("b" * 64, "scripted egret")):
+        model = ModelInfo(name=name, digest=digest, context_tokens=2048)
+        fleet.pools[digest] = InferencePool(scripted(model=model))
+    process.serving.errors = {"c" * 64: "there is not enough memory"}
+    monkeypatch.setattr("console.views.runtime", lambda: process)
+    text = browser(cast.operator).get("/console/installation/").text
+    for shown in ("scripted heron</span></h2>", "scripted egret</span></h2>", "Engine · scripted egret"):
+        assert shown in text
+    assert "Engine · cccccccccccc" in text
+    assert "there is not enough memory" in text

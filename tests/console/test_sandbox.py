@@ -9,10 +9,10 @@ from typing import cast
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
-from chat.runtime import Runtime
 from console.sandbox import SandboxView, sandbox_of
 from inference.cage.names import IN_FORCE, LAYERS
 from inference.engine import LayerCheck, WorkerReport
+from inference.pool import InferencePool
 
 WHOLE = (
     *(LayerCheck(layer, IN_FORCE, holds=True, detail="") for layer in LAYERS),
@@ -23,7 +23,11 @@ WHOLE = (
 
 def view(cage: tuple[LayerCheck, ...] | None) -> SandboxView:
     report = None if cage is None else WorkerReport("scripted", cage=cage)
-    return sandbox_of(cast(Runtime, SimpleNamespace(pool=SimpleNamespace(report=report))))
+    return sandbox_of([pool(report)])
+
+
+def pool(report: WorkerReport | None) -> InferencePool:
+    return cast(InferencePool, SimpleNamespace(report=report))
 
 
 def badge(cage: tuple[LayerCheck, ...] | None) -> str:
@@ -48,6 +52,13 @@ def test_an_attempt_that_got_through_is_named_with_its_layer() -> None:
         assert (row.refused, row.made, row.detail) == (0, 1, "make another process")
         assert 'data-tone="danger"' in badge(cage)
         assert "a layer is missing" in badge(cage)
+
+
+def test_of_several_workers_the_one_that_is_caged_worst_is_shown() -> None:
+    good, bad = (pool(WorkerReport("scripted", cage=cage)) for cage in (WHOLE, WHOLE[1:]))
+    for pools in ((good, bad), (bad, good), (None, bad, pool(None))):
+        assert not sandbox_of(pools).is_whole
+    assert sandbox_of([good, None, good]).is_whole
 
 
 def test_a_layer_that_nothing_is_said_of_does_not_hold() -> None:

@@ -19,6 +19,7 @@ from django.test import Client
 from django.urls import clear_url_caches, path, reverse
 
 from chat.models import Conversation
+from chat.runtime import Runtime
 from common.errors import PortalError
 from crypto.errors import KeyUnavailable
 from qwenportal import urls
@@ -189,24 +190,49 @@ def test_the_process_is_healthy_without_asking_anything(client: Client) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-def engine(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qwenportal.views.runtime", lambda: SimpleNamespace(state=state))
+def engine(monkeypatch: pytest.MonkeyPatch, *states: str, is_settled: bool = True) -> None:
+    """Let the models in use have pools in these states."""
+    process, digests = Runtime(), [str(number) for number in range(len(states))]
+    pools = {
+        digest: SimpleNamespace(state=state, config=SimpleNamespace(model=SimpleNamespace(digest=digest)))
+        for digest, state in zip(digests, states, strict=True)
+    }
+    process.serving.fleet = SimpleNamespace(pools=pools)  # type: ignore[assignment]
+    process.serving.is_settled = is_settled
+    monkeypatch.setattr("qwenportal.views.runtime", lambda: process)
 
 
 def test_the_portal_is_ready_when_database_keys_and_engine_are(
     cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine("ready", monkeypatch)
+    engine(monkeypatch, "ready")
     response = client.get(reverse("readyz"))
     checks = {"database": "ok", "keys": "ok", "engine": "ok"}
     assert (response.status_code, response.json()) == (200, {"status": "ready", "checks": checks})
 
 
-@pytest.mark.parametrize("state", ["starting", "failed", "loading", ""])
-def test_the_portal_is_not_ready_without_its_engine(
-    state: str, cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("states", "is_settled"),
+    [(("ready", "failed"), True), (("starting", "ready"), True), (("ready",), False)],
+)
+def test_the_portal_is_ready_in_part_where_one_of_several_models_is_not(
+    states: tuple[str, ...],
+    is_settled: bool,
+    cast: Cast,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine(state, monkeypatch)
+    engine(monkeypatch, *states, is_settled=is_settled)
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["checks"] == {"database": "ok", "keys": "ok", "engine": "partly"}
+
+
+@pytest.mark.parametrize("states", [("starting",), ("failed", "restarting"), ()])
+def test_the_portal_is_not_ready_without_its_engine(
+    states: tuple[str, ...], cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine(monkeypatch, *states)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"] == {"database": "ok", "keys": "ok", "engine": "unavailable"}
@@ -218,7 +244,7 @@ def test_the_portal_is_not_ready_without_its_keys(
     def unavailable() -> None:
         raise KeyUnavailable(CANARY)
 
-    engine("ready", monkeypatch)
+    engine(monkeypatch, "ready")
     monkeypatch.setattr("qwenportal.views.check_keys", unavailable)
     response = client.get("/readyz")
     assert CANARY not in response.text
@@ -232,7 +258,7 @@ def test_the_portal_is_not_ready_without_its_database(
         def cursor(self) -> Any:
             raise DatabaseError(CANARY)
 
-    engine("ready", monkeypatch)
+    engine(monkeypatch, "ready")
     monkeypatch.setattr("qwenportal.views.connection", Gone())
     response = client.get("/readyz")
     assert (response.status_code, response.json()["checks"]["database"]) == (503, "unavailable")
