@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext
 
 from chat.runtime import Runtime
+from inference.engine import WorkerReport
 from inference.pool import PoolStatus
 
 
@@ -35,18 +37,21 @@ def show_pools(process: Runtime) -> list[ShownPool]:
     """Return every pool that organisations are sent to. Before there is one, only the state is known."""
     pools = process.serving.pools
     shown = [
-        ShownPool(pool.state, facts_of(pool.status()), pool.config.model.name if len(pools) > 1 else "")
+        ShownPool(
+            pool.state, facts_of(pool.status(), pool.report), pool.config.model.name if len(pools) > 1 else ""
+        )
         for pool in pools
     ]
     return shown or [ShownPool(process.state, [])]
 
 
-def facts_of(status: PoolStatus) -> list[Fact]:
+def facts_of(status: PoolStatus, report: WorkerReport | None = None) -> list[Fact]:
     """Return the lines about a pool."""
     facts = [
         Fact(gettext("Answers under way"), f"{status.running} / {status.slots}"),
         Fact(gettext("Waiting"), str(status.queued)),
         *_worker(status),
+        *(_engine(report) if report else ()),
         _standby(status),
         _circuit(status),
         Fact(gettext("Restarts after a failure"), str(status.restarts)),
@@ -68,6 +73,14 @@ def _worker(status: PoolStatus) -> list[Fact]:
         _speed(status),
         Fact(gettext("Its own memory"), _memory(status)),
     ]
+
+
+def _engine(report: WorkerReport) -> Iterator[Fact]:
+    yield Fact(gettext("Engine"), f"{report.engine} · {report.library}")
+    yield Fact(gettext("Threads"), str(report.threads))
+    if report.trials:
+        trials = [f"{trial.threads}: {trial.quiet:.0f} / {trial.busy:.0f}" for trial in report.trials]
+        yield Fact(gettext("Tokens/s by threads, alone / beside a busy core"), " · ".join(trials))
 
 
 def _speed(status: PoolStatus) -> Fact:

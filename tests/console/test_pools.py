@@ -10,7 +10,7 @@ from django.utils.translation import override
 from chat.runtime import Runtime
 from console.pools import ShownPool, facts_of, show_pools
 from inference.admission import AdmissionLimits
-from inference.engine import ModelInfo
+from inference.engine import ModelInfo, ThreadTrial, WorkerReport
 from inference.fleet import Fleet
 from inference.pool import InferencePool, PoolStatus
 from tests.conftest import Cast
@@ -83,3 +83,12 @@ def test_the_installation_page_shows_every_pool_and_every_model_that_did_not_loa
         assert shown in text
     assert "Engine · cccccccccccc" in text
     assert "there is not enough memory" in text
+
+
+def test_the_engine_says_how_its_threads_were_chosen() -> None:
+    trials = (ThreadTrial(1, 39.6, 39.2), ThreadTrial(2, 57.9, 39.7))
+    report = WorkerReport("native", "llama-cpp-python 0.3.36", 2, trials)
+    shown = {fact.label: fact.value for fact in facts_of(WELL, report)}
+    assert shown["Engine"] == "native · llama-cpp-python 0.3.36"
+    assert shown["Threads"] == "2"
+    assert shown["Tokens/s by threads, alone / beside a busy core"] == "1: 40 / 39 · 2: 58 / 40"
