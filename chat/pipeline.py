@@ -9,7 +9,8 @@ written to the audit log does not run.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -87,16 +88,30 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
             turn.person, request=request, past=past, cleared=cleared, model=pool.config.model
         )
         turn.store_as(opened.answer_id)
-        answer = await _generate(turn, opened, pool.generate(ticket, _prompt(opened, engine)))
-        ended = await _finish(turn, opened, answer)
-    if past.temporary and ended.status in conversations.USABLE and not turn.is_forgotten:
-        engine.temporary.add(
-            past.conversation, account_id=turn.person.account_id, question=opened.question, answer=ended.text
-        )
-    elif past.temporary and past.is_new:
-        # Nobody can go on with it, so nothing will ever end it.
-        pool.forget(Origin(conversation=str(past.conversation)))
+        with _forgetting(past, pool, engine.temporary):
+            answer = await _generate(turn, opened, pool.generate(ticket, _prompt(opened, engine)))
+            ended = await _finish(turn, opened, answer)
+            if past.temporary and ended.status in conversations.USABLE and not turn.is_forgotten:
+                engine.temporary.add(
+                    past.conversation,
+                    account_id=turn.person.account_id,
+                    question=opened.question,
+                    answer=ended.text,
+                )
     turn.end(ended)
+
+
+@contextmanager
+def _forgetting(past: Past, pool: InferencePool, temporary: TemporaryConversations) -> Iterator[None]:
+    """Let the engine forget a temporary conversation that was to begin here and did not, whatever the reason.
+
+    Nobody can go on with it, so nothing else would ever end it.
+    """
+    try:
+        yield
+    finally:
+        if past.temporary and past.is_new and past.conversation not in temporary:
+            pool.forget(Origin(conversation=str(past.conversation)))
 
 
 async def _read_past(turn: LiveTurn, request: TurnRequest, engine: Engine) -> Past:

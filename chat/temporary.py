@@ -33,6 +33,10 @@ class TemporaryConversations:
         self._kept: OrderedDict[UUID, _Temporary] = OrderedDict()
         self._on_forgotten = on_forgotten
 
+    def __contains__(self, conversation: UUID) -> bool:
+        """Return whether somebody can go on with it."""
+        return conversation in self._kept
+
     def history(self, conversation: UUID, *, account_id: UUID) -> tuple[ChatMessage, ...]:
         """Return what was said. Raises NotFound for a conversation that is forgotten or somebody else's."""
         self._forget_old()
