@@ -44,9 +44,11 @@ class SlotBook:
     def take(self, candidates: Iterable[Messages], origin: Origin) -> Taken:
         """Take a free slot for a conversation of which the candidates are shorter and shorter versions.
 
-        It is the person's own slot that holds most of it, else the one that was used longest ago.
+        It is the person's own slot that holds most of it, else the one that was used longest ago. The pool counts a
+        slot as free that `seize` holds: wait until it is.
         """
         with self._changed:
+            self._changed.wait_for(lambda: self._free)
             own = [slot for slot in self._free if is_same_person(self._origins[slot], origin)]
             best, chosen, version = 0, self._free[0], None
             for candidate in candidates:

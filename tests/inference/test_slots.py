@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
 from inference.engine import Origin
 from inference.engines.slots import SlotBook, Taken
 from tests.inference.support import talk
@@ -76,3 +80,15 @@ def test_slots_are_found_by_whose_text_they_hold_until_they_are_seized() -> None
     assert book.seize(slot, Origin("north", "ann"))
     book.give_back(slot, ())
     assert book.holding(Origin("north", "ann")) == []
+
+
+def test_a_turn_waits_for_a_slot_that_is_being_cleared() -> None:
+    book = SlotBook(1)
+    book.give_back(book.take([ANN], PERSON).slot, ANN)
+    assert book.seize(0, PERSON)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(book.take, [BOB], Origin("north", "bob", "2"))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        book.give_back(0, ())
+        assert waiting.result(5) == Taken(0, None, is_own=False)
