@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 CHAT_USE = "chat.use"
 CONSOLE_VIEW = "console.view"
 POLICY_VIEW = "policy.view"
+POLICY_EDIT = "policy.edit"
+POLICY_APPROVE = "policy.approve"
 AUDIT_READ = "audit.read"
 INSTALLATION_VIEW = "installation.view"
 MODEL_VIEW = "model.view"
@@ -34,7 +36,7 @@ class Role(models.TextChoices):
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.MEMBER: frozenset({CHAT_USE}),
     Role.ADMIN: frozenset({CONSOLE_VIEW, MODEL_VIEW, MODEL_CHOOSE}),
-    Role.OFFICER: frozenset({POLICY_VIEW, MODEL_VIEW, MODEL_APPROVE}),
+    Role.OFFICER: frozenset({POLICY_VIEW, POLICY_EDIT, POLICY_APPROVE, MODEL_VIEW, MODEL_APPROVE}),
     Role.AUDITOR: frozenset({AUDIT_READ}),
     Role.OPERATOR: frozenset({INSTALLATION_VIEW, MODEL_VIEW, MODEL_MANAGE, MODEL_APPROVE}),
 }

@@ -1,7 +1,7 @@
 """Apply rules to a text, or to a text that is still being written. Pure: no database, no clock, no settings.
 
-Which rule decides: the strongest action (block, redact, flag, allow); of equals the higher priority; of equals the rule
-that comes first. Every match of every rule is reported, whichever decides.
+Which rule decides: the strongest action (block, redact, consent, flag, allow); of equals the higher priority; of equals
+the rule that comes first. Every match of every rule is reported, whichever decides.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from policy.normalise import Normalised, normalise
-from policy.ruleset import Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
-
-_STRENGTH = {"allow": 0, "flag": 1, "redact": 2, "block": 3}
+from policy.ruleset import STRENGTH, Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
 
 
 def evaluate(text: str, rules: RuleSet, *, stage: Stage = "input") -> PolicyDecision:
@@ -36,7 +34,7 @@ def redact(text: str, *, rules: RuleSet, stage: Stage) -> tuple[str, tuple[Polic
 def strongest(rules: Iterable[PolicyRule], *, stage: Stage) -> PolicyRule | None:
     """Return the rule that decides among those that matched; None where there is none."""
     return max(
-        rules, key=lambda rule: (_STRENGTH[rule.actions[stage]], rule.priority, -rule.order), default=None
+        rules, key=lambda rule: (STRENGTH[rule.actions[stage]], rule.priority, -rule.order), default=None
     )
 
 

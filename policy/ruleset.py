@@ -21,7 +21,10 @@ from policy.keywords import KeywordIndex, read_keyword
 from policy.validators import VALIDATORS
 
 Stage = Literal["input", "output"]
-Action = Literal["allow", "redact", "block", "flag"]
+Action = Literal["allow", "flag", "consent", "redact", "block"]
+
+# From the weakest to the strongest; which rule decides follows from it, and whether a change weakens a rule.
+STRENGTH: dict[Action, int] = {"allow": 0, "flag": 1, "consent": 2, "redact": 3, "block": 4}
 
 DEFAULT_RULES = Path(__file__).with_name("default.toml")
 MAX_RULES = 500
@@ -35,6 +38,7 @@ _KEYS = {
     "code",
     "input",
     "keywords",
+    "locked",
     "mask",
     "output",
     "pattern",
@@ -55,7 +59,8 @@ class PolicyRule:
     """One rule: what it looks for, where, and what then happens.
 
     It looks for `words` or for `pattern`; `beginnings` is the pattern of whatever, at the end of a text, may be the
-    beginning of a match. `order` is its place in the set.
+    beginning of a match. `order` is its place in the set. An organisation cannot weaken a rule of the base that is
+    `locked`.
     """
 
     code: str
@@ -70,6 +75,7 @@ class PolicyRule:
     pattern: Any = None
     beginnings: str = ""
     is_valid: Callable[[str], bool] = VALIDATORS["any"]
+    locked: bool = False
 
     def title_in(self, language: str) -> str:
         """Return the title in the language, or in English."""
@@ -140,7 +146,7 @@ def read_rules(path: Path) -> RuleSet:
         raise RuleFileError(f"{path.name}: {error}") from error
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_RULES:
         raise RuleFileError(f"{path.name}: needs between 1 and {MAX_RULES} [[rule]] tables")
-    rules = tuple(_read_rule(row, order=order) for order, row in enumerate(rows))
+    rules = tuple(read_rule(row, order=order) for order, row in enumerate(rows))
     codes = [rule.code for rule in rules]
     for code in codes:
         if codes.count(code) > 1:
@@ -153,7 +159,9 @@ def make_rule_set(rules: Sequence[PolicyRule], *, version: str) -> RuleSet:
     return RuleSet(
         version=version,
         rules=tuple(rules),
-        stages={stage: _stage(_acting(rules, stage, ("flag", "redact", "block"))) for stage in STAGES},
+        stages={
+            stage: _stage(_acting(rules, stage, ("flag", "consent", "redact", "block"))) for stage in STAGES
+        },
         stream=_stage(_acting(rules, "output", ("redact", "block"))),
     )
 
@@ -182,7 +190,8 @@ def _any_of(patterns: Iterable[str]) -> str:
     return "|".join(f"(?:{pattern})" for pattern in patterns) or NOTHING
 
 
-def _read_rule(row: Any, *, order: int) -> PolicyRule:
+def read_rule(row: Any, *, order: int) -> PolicyRule:
+    """Return the rule that a table describes. Raises RuleFileError, which names the rule and the fault."""
     code = str(row.get("code", "?")) if isinstance(row, dict) else "?"
     try:
         _check_shape(row)
@@ -194,6 +203,7 @@ def _read_rule(row: Any, *, order: int) -> PolicyRule:
             "order": order,
             "category": row.get("category", ""),
             "priority": row.get("priority", 0),
+            "locked": row.get("locked", False),
         }
         if "keywords" in row:
             return PolicyRule(kind="keywords", words=_words(row["keywords"]), **common)
@@ -224,8 +234,10 @@ def _check_shape(row: Any) -> None:
         "priority is a whole number": type(row.get("priority", 0)) is int,
         "needs a code of letters and digits, joined by . _ or -": _CODE.fullmatch(str(row.get("code", ""))),
         "needs a title in en": isinstance(row.get("title"), dict) and row["title"].get("en"),
-        "needs input or output = block, redact or flag": actions
-        and all(action in ("block", "redact", "flag") for action in actions),
+        "locked is true or false": type(row.get("locked", False)) is bool,
+        "needs input or output = block, redact, consent or flag": actions
+        and all(action in STRENGTH and action != "allow" for action in actions),
+        "consent is asked for questions only, not for output": row.get("output") != "consent",
         "needs either keywords or a pattern": ("keywords" in row) != ("pattern" in row),
         "needs one of the validators": str(row.get("validator", "any")) in VALIDATORS,
     }

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from django.conf import settings
 
+from policy.base import base_rules
 from policy.engine import evaluate, find_matches, mask, settled_to, strongest
 from policy.errors import OutputBlocked, PromptBlocked, PromptTooLong
 from policy.normalise import normalise
-from policy.ruleset import DEFAULT_RULES, Match, PolicyDecision, RuleSet, read_rules
+from policy.ruleset import Match, PolicyDecision, RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,7 @@ class ClearedText:
     text: str
 
 
-@cache
-def active_rules() -> RuleSet:
-    """Return the rules of this process: those of PORTAL_POLICY_FILE, or the portal's own. Raises RuleFileError."""
-    return read_rules(settings.PORTAL.policy_file or DEFAULT_RULES)
+active_rules = base_rules
 
 
 def clear_prompt(text: str) -> ClearedPrompt:

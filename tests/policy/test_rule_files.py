@@ -173,7 +173,7 @@ def test_the_system_check_names_a_rule_file_that_cannot_be_used(
     path.write_text(rule("BAD-9", pattern="'a+'"))
     settings.PORTAL = dataclasses.replace(settings.PORTAL, policy_file=path)
     monkeypatch.setattr(services, "active_rules", services.active_rules.__wrapped__)
-    monkeypatch.setattr("policy.checks.active_rules", services.active_rules)
+    monkeypatch.setattr("policy.checks.base_rules", services.active_rules)
     (found,) = check_rule_file()
     assert isinstance(found, Error)
     assert "BAD-9" in found.msg

@@ -1,0 +1,33 @@
+"""Gather what others may do with rule sets: pages, commands, the chat."""
+
+from policy.drafts import discard_draft, draft_of, open_draft, remove_rule, save_rule
+from policy.layers import LayerRule, RuleChange
+from policy.lifecycle import approve, deciders, note_dry_run, publish, reject, reopen, rollback, submit
+from policy.statistics import RuleFigures, rule_statistics
+from policy.versions import current_version, diff, layer_of, name_of, rules_in, versions
+
+__all__ = [
+    "LayerRule",
+    "RuleChange",
+    "RuleFigures",
+    "approve",
+    "current_version",
+    "deciders",
+    "diff",
+    "discard_draft",
+    "draft_of",
+    "layer_of",
+    "name_of",
+    "note_dry_run",
+    "open_draft",
+    "publish",
+    "reject",
+    "remove_rule",
+    "reopen",
+    "rollback",
+    "rule_statistics",
+    "rules_in",
+    "save_rule",
+    "submit",
+    "versions",
+]
