@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from console import model_views, views
+from console import model_views, policy_views, views
 
 app_name = "console"
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
-    path("policy/", views.policy, name="policy"),
+    path("policy/", policy_views.rules, name="policy"),
+    path("policy/bench/", policy_views.bench, name="policy_bench"),
+    path("policy/rules/<str:code>/", policy_views.rules, name="policy_rule"),
     path("installation/", views.installation, name="installation"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),

@@ -1,4 +1,4 @@
-"""Show the console's screens: statistics, rules, installation. None of them reads a conversation."""
+"""Show the console's screens: statistics and installation. None of them reads a conversation."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from uuid import UUID
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from accounts.roles import CONSOLE_VIEW, INSTALLATION_VIEW, POLICY_VIEW
+from accounts.roles import CONSOLE_VIEW, INSTALLATION_VIEW
 from chat.runtime import runtime
 from common.access import require_permission
 from console.artifacts import show_artifact
 from console.health import installation_checks
 from console.pools import show_pools
 from console.sandbox import sandbox_of
-from console.statistics import Day, last_days, refusals_today, rule_hits_today
-from policy.ruleset import PolicyRule
-from policy.services import active_rules
+from console.statistics import Day, last_days, refusals_today
 from registry.services import model_of
 from tenants.models import Tenant
 
@@ -37,19 +34,6 @@ class Kpi:
     unit: str = ""
     note: str = ""
     tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRow:
-    """One rule at one stage, as the security officer reads it."""
-
-    code: str
-    title: str
-    kind: str | Promise
-    stage: str | Promise
-    action: str
-    is_enabled: bool
-    hits_today: int
 
 
 @require_safe
@@ -67,15 +51,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "sandbox": sandbox_of([runtime().serving.pool_of(tenant_id)]),
     }
     return render(request, "console/dashboard.html", context)
-
-
-@require_safe
-@require_permission(POLICY_VIEW)
-def policy(request: HttpRequest) -> HttpResponse:
-    """Show the rules in force, read-only."""
-    rules, hits = active_rules(), rule_hits_today(_tenant_id(request))
-    rows = [row for rule in rules.rules for row in _rows(rule, hits=hits[rule.code])]
-    return render(request, "console/policy.html", {"ruleset": {"version": rules.version, "rules": rows}})
 
 
 @require_safe
@@ -135,22 +110,4 @@ def _kpis(today: Day) -> list[Kpi]:
             % {"count": today.requests},
             tone="warn" if today.refusals else "",
         ),
-    ]
-
-
-def _rows(rule: PolicyRule, *, hits: int) -> list[RuleRow]:
-    """Return a row per stage at which the rule acts."""
-    kinds = {"keywords": gettext("keywords"), "pattern": gettext("pattern")}
-    stages = {"input": gettext("messages"), "output": gettext("answers")}
-    return [
-        RuleRow(
-            code=rule.code,
-            title=rule.title_in(get_language() or ""),
-            kind=kinds[rule.kind],
-            stage=stages[stage],
-            action=action,
-            is_enabled=True,
-            hits_today=hits,
-        )
-        for stage, action in rule.actions.items()
     ]

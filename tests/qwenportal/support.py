@@ -43,6 +43,9 @@ audit:verify         GET   /audit/verify/            302 405 405 405 405 405 405
 audit:verify         POST  /audit/verify/            302 404 404 404 404 302 404 404 302
 console:dashboard    GET   /console/                 302 404 404 200 404 404 404 404 404
 console:policy       GET   /console/policy/          302 404 404 404 200 404 404 404 404
+console:policy_rule  GET   /console/policy/rules/PII-ID-01/ 302 404 404 404 200 404 404 404 404
+console:policy_bench GET   /console/policy/bench/    302 405 405 405 405 405 405 405 405
+console:policy_bench POST  /console/policy/bench/    302 404 404 404 200 404 404 404 404
 console:installation GET   /console/installation/    302 404 404 404 404 404 200 404 404
 console:models         GET   /console/models/                 302 404 404 200 200 404 200 404 404
 console:models_live    GET   /console/models/live/            302 404 404 200 200 404 200 404 404
@@ -76,7 +79,14 @@ chat:rename          POST  /c/{id}/rename/           302 302 404 404 404 404 404
 chat:delete          GET   /c/{id}/delete/           302 405 405 405 405 405 405 405 405
 chat:delete          POST  /c/{id}/delete/           302 302 404 404 404 404 404 404 404
 """
-FORM = {"decision": "agree", "title": "Renamed", "confirm": "delete", "language": "en", "reason": "It is so."}
+FORM = {
+    "decision": "agree",
+    "stage": "input",
+    "title": "Renamed",
+    "confirm": "delete",
+    "language": "en",
+    "reason": "It is so.",
+}
 # The artefact that waits for a second person; `{model}` in the table.
 MODEL = uuid.UUID("00000000-0000-4000-8000-000000000001")
 

@@ -1,0 +1,124 @@
+"""The test bench: what the engine decides is what it shows, and what is typed there stays nowhere."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from audit.models import AuditEvent
+from console.policy_bench import MAX_SHOWN, try_text
+from policy.engine import evaluate
+from policy.services import active_rules, clear_prompt
+from tests.conftest import Cast
+from tests.qwenportal.support import browser
+
+SECRET = "heron-7731-quiet"
+PHONE = "13800000000"
+
+
+def try_out(person: User, text: str, *, stage: str = "input", **form: str) -> Any:
+    return browser(person).post(reverse("console:policy_bench"), {"text": text, "stage": stage, **form})
+
+
+def test_every_match_has_its_number_rule_range_and_form() -> None:
+    text = f"call １３８００００００００ or {PHONE}"
+    verdict = try_text(text, active_rules(), stage="input")
+    assert [(hit.number, hit.code, hit.first, hit.last, hit.form) for hit in verdict.hits] == [
+        (1, "PII-PHONE-01", 6, 16, PHONE),
+        (2, "PII-PHONE-01", 21, 31, PHONE),
+    ]
+    assert [text[hit.first - 1 : hit.last] for hit in verdict.hits] == ["１３８００００００００", PHONE]
+
+
+def test_the_rule_that_decides_is_the_engine_s() -> None:
+    text = f"绝密★ {PHONE} 11010519491231002X"
+    decision = evaluate(text, active_rules())
+    verdict = try_text(text, active_rules(), stage="input")
+    assert decision.rule is not None
+    assert {hit.code for hit in verdict.hits if hit.decides} == {decision.rule.code}
+    assert str(verdict.mark.tone) == "danger"
+
+
+def test_the_pieces_are_the_text_whatever_overlaps() -> None:
+    text = f"a {PHONE} 绝密★ b\n{PHONE}"
+    verdict = try_text(text, active_rules(), stage="input")
+    assert "".join(piece.text for piece in verdict.pieces) == text
+    assert sorted(" ".join(piece.numbers for piece in verdict.pieces).split()) == ["1", "2", "3"]
+
+
+def test_more_matches_than_can_be_read_are_counted() -> None:
+    verdict = try_text(f"{PHONE} " * (MAX_SHOWN + 7), active_rules(), stage="input")
+    assert (len(verdict.hits), verdict.unshown) == (MAX_SHOWN, 7)
+
+
+def test_what_goes_on_is_what_the_prompt_screen_lets_through() -> None:
+    text = f"please call {PHONE}"
+    assert try_text(text, active_rules(), stage="input").goes_on == clear_prompt(text).text
+
+
+def test_the_stage_chooses_the_rules(cast: Cast) -> None:
+    assert "Would go on" in try_out(cast.officer, "保本保息", part="1").text
+    assert "Would be withdrawn" in try_out(cast.officer, "保本保息", stage="output", part="1").text
+
+
+def test_without_a_script_the_page_comes_back_with_the_text_and_the_verdict(cast: Cast) -> None:
+    page = try_out(cast.officer, f"\n a <b> {PHONE}", rule="PII-PHONE-01").text
+    assert f"\n a &lt;b&gt; {PHONE}</textarea>" in page
+    assert "Would go on, masked" in page
+    assert "Characters 9–19" in page
+    assert 'aria-current="true"' in page
+
+
+def test_a_text_longer_than_the_portal_takes_is_said_to_be(cast: Cast) -> None:
+    answer = try_out(cast.officer, "x" * (settings.PORTAL.max_prompt_chars + 1), part="1")
+    assert "refused before any rule is asked" in answer.text
+
+
+@pytest.mark.parametrize("form", [{"stage": "both"}, {"stage": ""}, {"text": "a\x00b", "stage": "input"}])
+def test_a_form_that_no_page_sends_is_refused(form: dict[str, str], cast: Cast) -> None:
+    assert browser(cast.officer).post(reverse("console:policy_bench"), form).status_code == 400
+
+
+def test_lone_surrogates_and_markup_are_shown_not_run(cast: Cast) -> None:
+    answer = try_out(cast.officer, f"<script>alert(1)</script> \ufeff {PHONE}", part="1")
+    assert answer.status_code == 200
+    assert "<script>" not in answer.text
+
+
+def test_what_is_typed_is_written_to_no_database_no_log_no_address(
+    cast: Cast, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client, before = browser(cast.officer), AuditEvent.objects.count()
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.post(reverse("console:policy_bench"), {"text": f"{SECRET} {PHONE}", "stage": "input"})
+    assert SECRET in answer.text
+    assert answer["Cache-Control"] == "no-store"
+    writes = [query["sql"] for query in queries if re.match(r"INSERT|UPDATE|DELETE", query["sql"])]
+    assert writes == []
+    assert SECRET not in str([query["sql"] for query in queries])
+    assert AuditEvent.objects.count() == before
+    assert SECRET not in caplog.text
+    assert not re.search(rf'(href|action|src)="[^"]*{SECRET}', answer.text)
+
+
+def test_an_error_on_the_bench_does_not_tell_the_text(
+    cast: Cast, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError(f"broken at {SECRET}")
+
+    monkeypatch.setattr("console.policy_bench.evaluate", broken)
+    answer = try_out(cast.officer, SECRET)
+    assert answer.status_code == 500
+    assert SECRET not in answer.text
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
