@@ -29,6 +29,7 @@ def main() -> None:
     create_local_keys()
     report: dict[str, Any] = {"vendor": connection.vendor, "earlier": earlier()}
     report["life"] = live()
+    report["evaluation"] = evaluate()
     report["missing"] = missing()
     report["allowed"] = [name for name, statement in forbidden().items() if is_allowed(statement)]
     report["changes"] = is_allowed("UPDATE registry_modelartifact SET checked_at = checked_at")
@@ -100,6 +101,31 @@ def live() -> list[str]:
     return [artifact.status, waiting.status, *(row.kind for row in services.timeline(artifact=artifact))]
 
 
+def evaluate() -> list[Any]:
+    """Stop an evaluation after three verdicts, go on with it, compare it with itself and watch the model."""
+    from registry.comparing import compare, latest_evaluation
+    from registry.evaluating import Brake
+    from registry.evaluation import Plan
+    from registry.models import ModelArtifact
+    from registry.watching import watch
+    from tests.registry.evaluations import Notes, fast, run, write_corpora
+
+    artifact = ModelArtifact.objects.get(status="submitted")
+    plan, brake = Plan(folder=write_corpora(Path(tempfile.mkdtemp()) / "corpora")), Brake()
+    stopped = run(
+        artifact,
+        plan,
+        config=fast(),
+        brake=brake,
+        notes=Notes(act=lambda count: brake.pull() if count == 3 else None),
+    )
+    halfway = [stopped.state, stopped.verdicts.count()]
+    whole = run(artifact, plan, config=fast())
+    same = latest_evaluation(artifact) == whole and bool(compare(artifact, artifact))
+    turns = watch(artifact, tenant_id=None).recent.turns
+    return [*halfway, whole.pk == stopped.pk, whole.state, whole.verdicts.count(), same, turns]
+
+
 def missing() -> list[str]:
     from registry.guards import missing_guards
 
@@ -128,6 +154,12 @@ def forbidden() -> dict[str, str]:
         "delete an artefact": f"DELETE FROM {artifacts} WHERE status = 'submitted'",
         "change a decision": "UPDATE registry_modelapproval SET decision = 'reject'",
         "delete a decision": "DELETE FROM registry_modelapproval",
+        "change an evaluation": "UPDATE registry_modelevaluation SET done = 0",
+        "delete an evaluation": "DELETE FROM registry_modelevaluation",
+        "change a figure": "UPDATE registry_evaluationresult SET value = 1",
+        "delete a figure": "DELETE FROM registry_evaluationresult",
+        "change a verdict": "UPDATE registry_itemverdict SET passed = true",
+        "delete a verdict": "DELETE FROM registry_itemverdict",
         "change an event": "UPDATE registry_modelevent SET reason = 'x'",
         "delete an event": "DELETE FROM registry_modelevent",
     }

@@ -67,6 +67,10 @@ def test_a_life_runs_through(report: dict[str, Any]) -> None:
     assert report["life"] == ["active", "submitted", *kinds]
 
 
+def test_an_evaluation_is_stopped_goes_on_and_is_compared(report: dict[str, Any]) -> None:
+    assert report["evaluation"] == ["stopped", 3, True, "complete", 8, True, 0]
+
+
 def test_the_database_refuses_to_change_what_was_decided(report: dict[str, Any]) -> None:
     assert report["missing"] == []
     assert report["allowed"] == []
