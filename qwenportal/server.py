@@ -18,6 +18,7 @@ from twisted.internet import defer, reactor
 
 from chat.runtime import runtime
 from inference.cage.names import breaches, describe
+from inference.engine import LOAD_ERRORS
 from inference.errors import EngineUnavailable
 from qwenportal.asgi import application
 from qwenportal.bodies import BoundedFactory
@@ -33,21 +34,26 @@ class ServerError(RuntimeError):
 
 
 class PortalServer(Server):  # type: ignore[misc]
-    """daphne's server, which says in one line why it cannot listen."""
+    """daphne's server, which says in one line why it cannot serve."""
 
     failure = ""
 
     def listen_error(self, failure: Any) -> None:
         """Remember the reason and stop."""
-        self.failure = failure.getErrorMessage()
+        portal = settings.PORTAL
+        self.give_up(f"cannot listen on {portal.host}:{portal.port}: {failure.getErrorMessage()}")
+
+    def give_up(self, reason: str) -> None:
+        """Stop, and let whoever started it know why."""
+        self.failure = reason
         self.stop()
 
 
 def serve(*, say: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM; then end the turns, store them and end the worker.
 
-    `say` gets lines for the terminal. Raises ServerError when the address cannot be listened on,
-    or when another process serves the same data folder.
+    `say` gets lines for the terminal. Raises ServerError when the address cannot be listened on, when another process
+    serves the same data folder, or when PORTAL_SANDBOX=strict cannot be kept.
     """
     portal = settings.PORTAL
     lock = _lock(portal.data_dir / "serve.lock")
@@ -62,7 +68,7 @@ def serve(*, say: Callable[[str], object]) -> None:
         application_close_timeout=5,
         verbosity=1,
     )
-    reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(say)))
+    reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(server, say)))
     reactor.addSystemEventTrigger("before", "shutdown", _close)  # type: ignore[arg-type]
     scanner = Scanner()
     reactor.callWhenRunning(scanner.start)
@@ -72,7 +78,7 @@ def serve(*, say: Callable[[str], object]) -> None:
     with lock:
         server.run()
     if server.failure:
-        raise ServerError(f"cannot listen on {portal.host}:{portal.port}: {server.failure}")
+        raise ServerError(server.failure)
     # Turns, store and worker are closed by now. What is left are sockets whose clients did not answer the close; their
     # suspended coroutines, collected while the interpreter takes itself apart, have crashed it with signal 11.
     sys.stdout.flush()
@@ -95,7 +101,7 @@ def _close() -> Any:
     return defer.Deferred.fromFuture(asyncio.ensure_future(runtime().close()))
 
 
-async def _announce(say: Callable[[str], object]) -> None:
+async def _announce(server: PortalServer, say: Callable[[str], object]) -> None:
     say(f"Serving {settings.PORTAL.origins[0]}  (Ctrl-C stops)")
     process = runtime()
     await process.wait_started()
@@ -105,7 +111,9 @@ async def _announce(say: Callable[[str], object]) -> None:
             await process.pool.wait_ready(MODEL_TIMEOUT_S)
         except EngineUnavailable:
             reason = process.pool.last_error
-    if reason:
+    if settings.PORTAL.sandbox == "strict" and reason.startswith(LOAD_ERRORS["cage_incomplete"]):
+        server.give_up(f"{reason}; see `manage.py doctor`")
+    elif reason:
         say(f"The model is not available: {reason}. People can sign in and read; they cannot ask.")
     else:
         say(f"Model ready: {process.model.name} {process.model.parameters}")
