@@ -23,6 +23,7 @@ class Child:
         self.is_spare = is_spare
         self.process: WorkerProcess | None = None
         self.turns: dict[int, Turn] = {}
+        self.counts: set[int] = set()
         self.turns_done = 0
         self.born = now
         self.broken = ""

@@ -133,6 +133,7 @@ class Scheduler:
         number = next(self._numbers)
         waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._counts[number] = child, waiting
+        child.counts.add(number)
         try:
             child.send(Count(number, prompt))
             async with asyncio.timeout(COUNT_TIMEOUT_S):
@@ -256,10 +257,11 @@ class Scheduler:
             case Refused(_, code) if turn:
                 turn.fail(REFUSALS[code]())
                 self._free(child, turn)
-            case Counted(number, tokens):
+            case Counted(number, tokens) if number in child.counts:
+                child.counts.remove(number)
                 # Whoever asked may have gone.
-                asked, waiting = self._counts.get(number, (child, None))
-                if waiting is not None and asked is child and not waiting.done():
+                _, waiting = self._counts.get(number, (child, None))
+                if waiting is not None and not waiting.done():
                     waiting.set_result(tokens)
             case _:
                 child.kill("the worker broke the protocol")

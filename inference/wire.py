@@ -7,11 +7,13 @@ to a C++ library, so a line that is not exactly one of these messages ends the w
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+import math
+from dataclasses import asdict, astuple, dataclass
+from typing import Any, Literal, get_args
 
 from inference.engine import (
     ChatMessage,
+    EngineName,
     LayerCheck,
     Origin,
     Outcome,
@@ -27,6 +29,10 @@ from inference.engine import (
 MAX_TO_WORKER = 4 * 1024 * 1024
 MAX_FROM_WORKER = 64 * 1024
 MAX_REPORT_CHARS = 200
+# What every database takes as a count, and more cores than any machine has.
+MAX_COUNT = 2**31 - 1
+MAX_THREADS = 4096
+_MALFORMED = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 
 class WireError(Exception):
@@ -190,7 +196,7 @@ def decode_to_worker(line: bytes) -> ToWorker:
                 return Count(number, _prompt(messages, sampling, origin))
             case ["forget", dict(origin)]:
                 return Forget(Origin(**origin))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except _MALFORMED:
         raise WireError("malformed message") from None
     raise WireError("unknown message")
 
@@ -199,10 +205,10 @@ def decode_from_worker(line: bytes) -> FromWorker:
     """Read a line from a worker. Raise WireError for anything else than a message."""
     try:
         match json.loads(line):
-            case ["text", int(turn), str(text)]:
+            case ["text", int(turn), str(text)] if text:
                 text.encode()  # JSON can smuggle half a surrogate pair, which would break the socket later on
                 return Text(turn, text)
-            case ["progress", int(turn), int(processed), int(total)]:
+            case ["progress", int(turn), int(processed), int(total)] if _are_counts(processed, total):
                 return Progress(turn, processed, total)
             case [
                 "ended",
@@ -211,16 +217,16 @@ def decode_from_worker(line: bytes) -> FromWorker:
                 dict(usage),
                 (float() | int()) as tps,
             ]:
-                return Ended(turn, Outcome(reason, _usage(usage), float(tps)))
+                return Ended(turn, Outcome(reason, _usage(usage), _pace(tps)))
             case ["refused", int(turn), ("too_long" | "unsupported" | "engine_error") as code]:
                 return Refused(turn, code)
             case ["ready", dict(report)]:
                 return Ready(_report(report))
-            case ["counted", int(number), int(tokens)]:
+            case ["counted", int(number), int(tokens)] if tokens == -1 or _are_counts(tokens):
                 return Counted(number, tokens)
             case ["broken", str(code), list(cage)]:
                 return Broken(code, _cage(cage))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except _MALFORMED:
         raise WireError("malformed message") from None
     raise WireError("unknown message")
 
@@ -237,13 +243,20 @@ def _prompt(messages: list[Any], sampling: dict[str, Any], origin: dict[str, Any
 
 def _report(parts: dict[str, Any]) -> WorkerReport:
     """Read a report. Raise TypeError, ValueError or KeyError unless every part has its type and a sane length."""
-    trials = tuple(
-        ThreadTrial(int(one["threads"]), float(one["quiet"]), float(one["busy"])) for one in parts["trials"]
-    )
+    trials = tuple(_trial(**one) for one in parts["trials"])
     report = WorkerReport(**{**parts, "trials": trials, "cage": _cage(parts["cage"])})
-    if not isinstance(parts["threads"], int) or not _are_plain(report.engine, report.library):
+    if report.engine not in get_args(EngineName) or not _are_plain(report.library):
+        raise TypeError
+    if not _are_counts(report.threads) or report.threads > MAX_THREADS:
         raise TypeError
     return report
+
+
+def _trial(*, threads: int, quiet: float, busy: float) -> ThreadTrial:
+    """Read a row about threads. Raise TypeError or OverflowError as above."""
+    if not _are_counts(threads) or threads > MAX_THREADS:
+        raise TypeError
+    return ThreadTrial(threads, _pace(quiet), _pace(busy))
 
 
 def _cage(rows: list[dict[str, Any]]) -> tuple[LayerCheck, ...]:
@@ -264,9 +277,23 @@ def _are_plain(*texts: object) -> bool:
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
-    if not all(type(count) is int and count >= 0 for count in counts.values()):
+    usage = Usage(**counts)
+    if not _are_counts(*astuple(usage)):
         raise TypeError
-    return Usage(**counts)
+    return usage
+
+
+def _are_counts(*numbers: object) -> bool:
+    """Say whether these are numbers that something can be counted to, and that every database takes."""
+    return all(type(number) is int and 0 <= number <= MAX_COUNT for number in numbers)
+
+
+def _pace(number: float) -> float:
+    """Read tokens per second. Raise TypeError or OverflowError: JSON as Python reads it has NaN and infinity."""
+    pace = float(number)
+    if not math.isfinite(pace) or pace < 0:
+        raise TypeError
+    return pace
 
 
 class LineSplitter:

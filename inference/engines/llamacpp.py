@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -184,7 +185,9 @@ class _Attempt:
                 self._sink.text(text)
         if "usage" in chunk:
             self._completion_tokens = int(chunk["usage"]["completion_tokens"])
-            self._pace = float(chunk.get("timings", {}).get("predicted_per_second", 0.0))
+            pace = float(chunk.get("timings", {}).get("predicted_per_second") or 0.0)
+            # One token takes no time between two: the library divides by it.
+            self._pace = pace if math.isfinite(pace) else 0.0
         self._cancelled = self._sink.wait_cancelled(0)
         return self._cancelled
 

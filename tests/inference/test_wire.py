@@ -108,6 +108,19 @@ def test_what_the_worker_says_arrives_as_it_was_on_one_line(message: FromWorker)
         ["broken", "cage_incomplete", [{"layer": "l", "attempt": "a", "holds": 1, "detail": ""}]],
         ["broken", "cage_incomplete", [1]],
         ["counted", 1, "many"],
+        ["counted", 1, -2],
+        ["text", 7, ""],
+        ["progress", 7, -1, 5],
+        ["progress", 7, 1, 2**31],
+        ["ended", 7, "complete", {"completion_tokens": 2**31}, 0.0],
+        *(["ended", 7, "complete", {}, pace] for pace in (10**400, float("nan"), float("inf"), -1.0)),
+        *(["ready", asdict(REPORT) | {"threads": threads}] for threads in (-1, 5000, True)),
+        ["ready", asdict(REPORT) | {"engine": "no such"}],
+        *(
+            ["ready", asdict(REPORT) | {"trials": [{"threads": 1, "quiet": pace, "busy": 1}]}]
+            for pace in (10**400, float("nan"), float("inf"), "fast")
+        ),
+        ["ready", asdict(REPORT) | {"trials": [{"threads": float("inf"), "quiet": 1, "busy": 1}]}],
     ],
 )
 def test_what_is_no_message_of_a_worker_is_refused(message: Any) -> None:
