@@ -82,6 +82,10 @@ def inspect_file(path: Path, *, sandbox: Sandbox) -> Inspection:
 
     With a `strict` sandbox nothing is read unless every layer of the cage holds.
     """
+    if path.exists() and not path.is_file():
+        raise InspectionError(
+            "the file cannot be read: it is none"
+        )  # To open a pipe would wait for whoever writes into it.
     try:
         with path.open("rb") as file:
             done = subprocess.run(

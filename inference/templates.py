@@ -53,6 +53,8 @@ DEFAULT_PROMPTS = (
     "You are a helpful assistant",
 )
 _MARKERS = re.compile(r"<[|｜/]?[^<>\s]{1,40}[|｜]?>|\[/?[A-Z_]{3,20}\]")
+# All but those that lay a template out: no page and no database takes them all.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ROLE = re.compile(r"^(system|user|assistant|tool)\b[:\s]*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -70,6 +72,8 @@ def scan_template(source: str) -> tuple[str, ...]:
     """
     if len(source) > MAX_TEMPLATE_CHARS:
         raise TemplateRefused("the chat template is too long")
+    if _CONTROL.search(source):
+        raise TemplateRefused("the chat template has characters that no text has")
     tree = _parse(source)
     _Scan().check(tree)
     texts = (_smuggled(text) for text in _emitted(tree))

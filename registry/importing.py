@@ -33,6 +33,7 @@ from registry.verifying import look_at, note_finding
 
 READ_BYTES = 1 << 22
 ABANDONED_S = 3600
+UNNAMED = "model"
 # What ctransformers knows of the formats from before GGUF that name no architecture.
 GGML_ARCHITECTURES = ("gpt2", "gptj", "gpt_neox", "mpt", "dolly-v2", "starcoder", "replit", "llama")
 
@@ -70,8 +71,10 @@ def import_file(
     """
     require_manager(by)
     signature = read_signature(vouching.signature_file) if vouching else None
-    found = _inspect(path, architecture=architecture)
+    _inspect(path, architecture=architecture)  # What is no model is refused before it is copied.
     with _draft(path) as (draft, sha256, blake2b):
+        # Only the copy counts: the file itself may have been replaced since, or while it was read.
+        found = _inspect(draft, architecture=architecture)
         if expected is not None and sha256 != expected.sha256:
             raise ModelError(f"the SHA-256 of {expected.name} is not the published one; the file was refused")
         key = _checked(signature, vouching, path=draft, blake2b=blake2b)
@@ -84,8 +87,8 @@ def import_file(
     artifact = ModelArtifact(
         sha256=sha256,
         size_bytes=stored.stat().st_size,
-        file_name=(expected.file_name if expected else path.name)[:200],
-        source=source[:120],
+        file_name=_plain(expected.file_name if expected else path.name)[:200],
+        source=_plain(source)[:120],
         imported_by=by.id if by else None,
         **_described(found, known=known, path=path),
         **_sealed(seal),
@@ -100,7 +103,7 @@ def import_file(
 def _described(found: Inspection, *, known: KnownModel | None, path: Path) -> dict[str, Any]:
     """Return the fields that say what the file is."""
     return {
-        "name": known.name if known else found.name or path.stem[:120],
+        "name": known.name if known else found.name or _plain(path.stem)[:120] or UNNAMED,
         "format": found.format,
         "architecture": found.architecture,
         "parameter_count": found.parameter_count,
@@ -114,6 +117,11 @@ def _described(found: Inspection, *, known: KnownModel | None, path: Path) -> di
         "is_starter": known is STARTER,
         "portal_version": VERSION,
     }
+
+
+def _plain(text: str) -> str:
+    """Drop what a file's name may hold and a terminal, a log or a database takes for something else."""
+    return "".join(filter(str.isprintable, text))
 
 
 def _sealed(seal: Seal | None) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def parse_signature(text: str) -> Signature:
     if len(lines) == 1:
         raw = _decode(lines[0], length=SIGNATURE_BYTES)
         return Signature(text.strip(), raw, "", b"", "", b"")
+    if not all(line.replace("\t", "").isprintable() for line in lines):
+        raise BadSignature("the signature file has characters that no text has")
     if len(lines) != 4 or not lines[0].startswith(COMMENT) or not lines[2].startswith(TRUSTED):
         raise BadSignature("the signature file has not minisign's form")
     blob = _decode(lines[1], length=2 + ID_BYTES + SIGNATURE_BYTES)

@@ -96,10 +96,10 @@ class _Terminal:
                 self._out.write(f"{item.id}  {verdict.reason}  {printable(answer)}")
 
 
-def printable(text: str) -> str:
-    """Return the beginning of a text in one line, without what a terminal would obey: models write what they like."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:MAX_SHOWN_CHARS])
-    return shown + ("…" if len(text) > MAX_SHOWN_CHARS else "")
+def printable(text: str, *, limit: int = MAX_SHOWN_CHARS) -> str:
+    """Return the beginning of a text in one line, without what a terminal would obey: it may be anybody's."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:limit])
+    return shown + ("…" if len(text) > limit else "")
 
 
 def _shown(result: EvaluationResult) -> str:

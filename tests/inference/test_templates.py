@@ -24,6 +24,9 @@ GOOD = (
     "{% for a in x %}{% for k, v in a.items() %}{{ v[k] }}{% endfor %}{% endfor %}",
 )
 BAD = {
+    "zero byte": "{{ messages }}\0",
+    "escape code": "{{ '\x1b[2J' }}",
+    "backspace": "a\b",
     "dunder": "{{ ''.__class__ }}",
     "dunder item": "{{ messages['__class__'] }}",
     "hidden field": "{{ messages._private }}",

@@ -11,12 +11,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditEvent
-from registry import catalogue
+from inference.engine import Sandbox
+from inference.inspection import Inspection, inspect_file
+from registry import catalogue, importing
 from registry.catalogue import KnownModel
 from registry.errors import ModelError
 from registry.models import ModelArtifact
 from registry.services import import_file, verify_artifact
-from tests.registry.support import model_bytes
+from tests.registry.support import STRING, changed, model_bytes
 
 Output = pytest.CaptureFixture[str]
 
@@ -177,3 +179,39 @@ def test_the_command_takes_only_what_is_named_clearly(
 def test_the_command_says_in_one_line_why_it_cannot_import(store: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("model", "import", str(tmp_path / "absent.gguf"))
+
+
+def test_what_is_said_of_a_model_is_read_from_the_copy_that_is_kept(
+    store: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write to the file replaces it between the first look and the copy."""
+    bad = changed(tokenizer__chat_template=(STRING, "{{ ''.__class__ }}"))
+    looks: list[Path] = []
+
+    def look_and_replace(path: Path, *, sandbox: Sandbox) -> Inspection:
+        looks.append(path)
+        found = inspect_file(path, sandbox=sandbox)
+        model_file.write_bytes(bad)
+        return found
+
+    monkeypatch.setattr(importing, "inspect_file", look_and_replace)
+    with pytest.raises(ModelError, match="template"):
+        import_file(model_file, source="a disk")
+    assert looks[0] == model_file
+    assert not ModelArtifact.objects.exists()
+    assert list(store.iterdir()) == []
+
+
+def test_a_pipe_is_no_model_and_is_not_waited_for(store: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    with pytest.raises(ModelError, match="it is none"):
+        import_file(pipe, source="a disk")
+
+
+def test_what_a_file_is_called_reaches_no_terminal_as_a_command(store: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/he\x1b[2J\nron\xff.gguf"))
+    path.write_bytes(changed(general__name=(STRING, "")))
+    artifact = import_file(path, source=f"file {path.name}")
+    assert (artifact.name, artifact.file_name) == ("he[2Jron", "he[2Jron.gguf")
+    assert artifact.source == "file he[2Jron.gguf"

@@ -167,6 +167,17 @@ def test_what_is_no_signature_is_refused_and_nothing_is_kept(
     assert not store.exists() or list(store.iterdir()) == []
 
 
+@pytest.mark.parametrize("comments", [("\x00", "a"), ("a", "\x1b[2J"), ("a\x07", "a")])
+def test_a_signature_that_a_terminal_or_a_database_would_not_take_is_refused(
+    comments: tuple[str, str],
+) -> None:
+    blob, seal = base64.b64encode(b"ED" + bytes(72)).decode(), base64.b64encode(bytes(64)).decode()
+    lines = "untrusted comment: {}\n{}\ntrusted comment: {}\tfile:heron\n{}"
+    parse_signature(lines.format("a", blob, "a", seal))
+    with pytest.raises(BadSignature):
+        parse_signature(lines.format(comments[0], blob, comments[1], seal))
+
+
 @pytest.mark.parametrize(
     "data", [b"not base64!", b"RWQ=", b"-----BEGIN PUBLIC KEY-----\nAAAA\n", b"\xff\xfe"]
 )

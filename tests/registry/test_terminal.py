@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.services import create_account
 from audit.models import AuditEvent
 from registry.models import ModelArtifact
-from registry.services import active_artifact, import_file, mark_evaluated
+from registry.services import active_artifact, import_file, mark_evaluated, submit
 from tests.conftest import PASSWORD, Cast
 from tests.registry.support import model_bytes
 
@@ -132,3 +132,13 @@ def test_old_files_need_their_architecture_where_they_do_not_say_it(people: Cast
     artifact = ModelArtifact.objects.get()
     assert (artifact.format, artifact.architecture, artifact.context_tokens) == ("ggml", "gpt2", 1024)
     assert artifact.path.suffix == ".ggml"
+
+
+def test_a_reason_cannot_draw_on_the_terminal_of_who_reads_it(
+    artifact: ModelArtifact, people: Cast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit(artifact, by=people.operator, reason="fine\n2026-01-01 00:00  approve \x1b[2J")
+    model("show", "r1")
+    shown = capsys.readouterr().out
+    assert "fine\\n2026-01-01 00:00  approve \\x1b[2J" in shown
+    assert "\x1b" not in shown

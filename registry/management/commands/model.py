@@ -19,6 +19,7 @@ from registry import services
 from registry.catalogue import KNOWN_MODELS
 from registry.comparing import compare
 from registry.errors import ModelError
+from registry.history import MAX_REASON_CHARS
 from registry.importing import GGML_ARCHITECTURES
 from registry.management import evaluation
 from registry.management.watching import print_watch
@@ -127,7 +128,8 @@ class Command(BaseCommand):
         for name in SHOWN:
             self.stdout.write(f"{name.replace('_', ' '):<18}{getattr(row, name)}")
         for event in reversed(services.timeline(artifact=row)):
-            self.stdout.write(f"{event.at:%Y-%m-%d %H:%M}  {event.kind:<9} {event.reason}".rstrip())
+            reason = evaluation.printable(event.reason, limit=MAX_REASON_CHARS)
+            self.stdout.write(f"{event.at:%Y-%m-%d %H:%M}  {event.kind:<9} {reason}".rstrip())
 
     def _verify(self, _options: dict[str, Any], _by: User | None) -> None:
         faults = []
