@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.catalogue import STARTER
 from tests.client import Client, Turn
 from tests.portal import PASSWORD, PortalProcess
 
@@ -90,8 +92,35 @@ def workers(portal: PortalProcess) -> int:
 def events(portal: PortalProcess, action: str) -> list[str]:
     """Return the digests of the events of that kind."""
     with sqlite3.connect(portal.data_dir / "portal.sqlite3") as database:
-        rows = database.execute("select model_digest from audit_auditevent where action = ?", (action,))
+        rows = database.execute(
+            "select model_digest from audit_auditevent where action = ? order by at_us", (action,)
+        )
         return [str(digest) for (digest,) in rows]
+
+
+def choose(admin: Client, name: str) -> None:
+    """Choose the model of the organisation on the page, by the words that it shows."""
+    options = re.findall(r'<option value="([^"]*)"[^>]*>([^<]+)', admin.get("/console/models/").text)
+    (value,) = [value for value, label in options if name in label]
+    page = admin.post("/console/models/choose/", form_on="/console/models/", artifact=value)
+    assert "New turns use" in page.text
+
+
+async def digests_that_answer(portal: PortalProcess, *people: Client) -> list[str]:
+    """Let each person ask; return the digests that the log names, and hold the names that they saw against them."""
+    ends = []
+    for person in people:
+        async with person.socket() as socket:
+            digest = (await socket.ready())["model"]["digest"]
+            turn = await socket.ask("Hello")
+            assert turn.end["type"] == "turn.done"
+            ends.append((digest, turn.end["model"]))
+    digests = events(portal, "chat.complete")[-len(people) :]
+    assert digests == [digest for digest, _name in ends]
+    assert [name == OTHER_NAME.decode() for _digest, name in ends] == [
+        digest != STARTER.sha256 for digest in digests
+    ]
+    return digests
 
 
 async def test_another_model_takes_over_while_people_ask_and_no_turn_is_refused_or_lost(
@@ -112,6 +141,34 @@ async def test_another_model_takes_over_while_people_ask_and_no_turn_is_refused_
     await until(lambda: workers(portal) == 1)
     async with Client(portal.url).sign_in("ann").socket() as socket:
         assert (await socket.ready())["model"]["digest"] == other_model
+
+
+@pytest.fixture(scope="module")
+def south(portal: PortalProcess) -> None:
+    """Make another organisation with a member and an administrator."""
+    portal.manage("tenant", "create", "south", "South Clinic")
+    for name, role in (("dan", "member"), ("eve", "admin")):
+        portal.add_account(name, tenant="south", role=role)
+
+
+@pytest.mark.usefixtures("south")
+async def test_an_organisation_is_answered_by_the_model_that_it_chose_and_the_others_are_not(
+    portal: PortalProcess, other_model: str
+) -> None:
+    ann = Client(portal.url).sign_in("ann")
+    dan = Client(portal.url).sign_in("dan", organisation="south").agree()
+    eve = Client(portal.url).sign_in("eve", organisation="south")
+    await act(portal, "activate", STARTER.sha256, "--beside")
+    await until(lambda: all(STARTER.sha256[:16] in person.get("/").text for person in (ann, dan)))
+    choose(eve, OTHER_NAME.decode())
+    await until(lambda: other_model[:16] in dan.get("/").text)
+    assert workers(portal) == 2
+    assert await digests_that_answer(portal, ann, dan) == [STARTER.sha256, other_model]
+    choose(eve, "default")
+    await act(portal, "activate", other_model)
+    await until(lambda: all(other_model[:16] in person.get("/").text for person in (ann, dan)))
+    await until(lambda: workers(portal) == 1)
+    assert await digests_that_answer(portal, ann, dan) == [other_model, other_model]
 
 
 async def test_a_changed_file_stops_its_model_and_going_back_serves_again(
