@@ -9,6 +9,7 @@ with growing pauses (`inference.breaker`). A recycle puts a fresh worker in its 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,8 @@ from inference.errors import EngineUnavailable
 from inference.process import start_worker
 from inference.standby import StandbyKeeper
 from inference.wire import Broken, FromWorker, Ready, ToWorker
+
+logger = logging.getLogger("portal.pool")
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
@@ -274,6 +277,7 @@ class Supervisor:
             self.last_error = child.broken or (
                 f"{reason} while it loaded the model" if was == "loading" else reason
             )
+            logger.warning("an inference worker was lost: %s", self.last_error)
             self._count_failure(child, is_heir=is_heir, was_draining=was == "draining")
         self._tell.on_lost(child)
         if self.breaker.circuit == "open" and self.active is None:

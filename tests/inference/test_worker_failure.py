@@ -50,7 +50,9 @@ async def begin(pool: InferencePool, person: str = "ann") -> asyncio.Task[object
     return task
 
 
-async def test_a_killed_worker_ends_the_answer_at_once_and_the_next_turn_works() -> None:
+async def test_a_killed_worker_ends_the_answer_at_once_and_the_next_turn_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with open_pool(scripted(scripted_ms=10)) as pool:
         turn = await begin(pool)
         first = worker_of(pool)
@@ -61,6 +63,7 @@ async def test_a_killed_worker_ends_the_answer_at_once_and_the_next_turn_works()
         assert text_of(await again) == "Hello 1 word1"
         assert worker_of(pool) != first
         assert pool.last_error == "the worker ended unexpectedly"
+    assert caplog.messages == ["an inference worker was lost: the worker ended unexpectedly"]
 
 
 async def test_who_waits_when_the_worker_dies_is_served_by_the_next_one() -> None:
