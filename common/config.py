@@ -19,6 +19,7 @@ from common.secrets import read_or_create_secret
 Mode = Literal["embedded", "production"]
 EngineChoice = Literal["auto", "native", "llamacpp", "ctransformers", "scripted"]
 Sandbox = Literal["strict", "best-effort"]
+Standby = Literal["auto", "on", "off"]
 
 SECRET_KEY_LENGTH = 50
 SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly and truthfully, in the language of the question."
@@ -60,7 +61,7 @@ class PortalSettings:
     queue_timeout_s: int
     wall_time_s: int
     hang_s: int
-    standby: Literal["auto", "on", "off"]
+    standby: Standby
     recycle_hour: int
     recycle_turns: int
     worker_soft_mib: int
@@ -115,8 +116,6 @@ def _load(root: Path, env: Environment) -> PortalSettings:
     data_dir = env.path("PORTAL_DATA_DIR", default=root / "var")
     host = env.text("PORTAL_HOST", default="127.0.0.1")
     port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
-    model = env.text("PORTAL_MODEL")
-    policy = env.text("PORTAL_POLICY_FILE")
     engine = env.choice("PORTAL_ENGINE", choices=get_args(EngineChoice), default="auto")
     return PortalSettings(
         mode=mode,
@@ -130,7 +129,7 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         redis_url=env.text("REDIS_URL"),
         language=env.choice("PORTAL_LANGUAGE", choices=("zh-hans", "en"), default="zh-hans"),
         timezone=env.text("PORTAL_TIME_ZONE", default="Asia/Shanghai"),
-        model_path=Path(model).expanduser().resolve() if model else None,
+        model_path=_optional_path(env.text("PORTAL_MODEL")),
         model_signatures=_model_signatures(env, mode=mode),
         model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
         model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
@@ -151,15 +150,12 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         queue_timeout_s=env.integer("PORTAL_QUEUE_TIMEOUT_S", default=60, low=1, high=3600),
         wall_time_s=env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
         hang_s=env.integer("PORTAL_HANG_S", default=30, low=5, high=600),
-        standby=cast(
-            Literal["auto", "on", "off"],
-            env.choice("PORTAL_STANDBY", choices=("auto", "on", "off"), default="auto"),
-        ),
+        standby=_standby(env),
         recycle_hour=env.integer("PORTAL_RECYCLE_HOUR", default=3, low=-1, high=23),
         recycle_turns=env.integer("PORTAL_RECYCLE_TURNS", default=5000, low=0, high=10_000_000),
         worker_soft_mib=env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
-        policy_file=Path(policy).expanduser().resolve() if policy else None,
+        policy_file=_optional_path(env.text("PORTAL_POLICY_FILE")),
         system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),
         session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
@@ -175,6 +171,10 @@ def _environment(root: Path) -> Environment:
 
 def _optional_path(text: str) -> Path | None:
     return Path(text).expanduser().resolve() if text else None
+
+
+def _standby(env: Environment) -> Standby:
+    return cast(Standby, env.choice("PORTAL_STANDBY", choices=get_args(Standby), default="auto"))
 
 
 def _model_signatures(env: Environment, *, mode: Mode) -> Literal["required", "optional"]:

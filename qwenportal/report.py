@@ -57,7 +57,8 @@ def _checks(rows: Iterable[Row]) -> Iterator[str]:
     }
     results = {"ok": _("in order"), "warn": _("to look at"), "fail": _("FAILED")}
     for area, checks in groupby(rows, key=lambda row: row.area):
-        yield f"## {titles.get(area, area)}\n"
+        noun, _space, which = area.partition(" ")
+        yield f"## {titles.get(noun, noun)} {which}".rstrip() + "\n"
         yield from _table(
             (_("Check"), _("Result"), _("Finding")),
             [(row.check, results[row.verdict], row.detail) for row in checks],

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.conf import settings
-
 from accounts.models import User
 from accounts.roles import MODEL_CHOOSE
 from common import clock
@@ -17,7 +15,7 @@ from common.access import PermissionMissing
 from registry.announcing import announce_change
 from registry.errors import NotApprovedHere
 from registry.history import act, remember
-from registry.lifecycle import latest_decision
+from registry.lifecycle import is_approved_for_all, latest_decision
 from registry.models import (
     Decision,
     EventKind,
@@ -65,8 +63,7 @@ def is_approved_for(artifact: ModelArtifact, *, tenant_id: UUID | None) -> bool:
     own = latest_decision(artifact, tenant_id=tenant_id) if tenant_id else None
     if own is not None:
         return own == Decision.APPROVE
-    general = latest_decision(artifact, tenant_id=None)
-    return general == Decision.APPROVE or (general == Decision.WAIVE and settings.PORTAL.mode != "production")
+    return is_approved_for_all(artifact)
 
 
 def choose_for_tenant(tenant: Tenant, artifact: ModelArtifact | None, *, by: User) -> None:

@@ -196,15 +196,23 @@ def rollback(*, by: User | None, reason: str) -> ModelArtifact:
 
 
 def rollback_target() -> ModelArtifact | None:
-    """Return what a roll back would put back: used last before the newest one, and still usable; or None."""
+    """Return what a roll back would put back: used last before the newest one, and still usable; or None.
+
+    What answers everybody is not replaced by what only one organisation may use.
+    """
     current = _first_active()
+    if current is None:
+        return None
+    for_all = is_approved_for_all(current)
     used = ModelArtifact.objects.filter(
         status__in=(Status.ACTIVE, Status.APPROVED), activated_at__isnull=False
+    ).exclude(pk=current.pk)
+    fitting = (
+        row
+        for row in used.order_by("-activated_at")
+        if is_approved_for_all(row) or not (for_all or is_only_waived(row))
     )
-    row: ModelArtifact | None = (
-        used.exclude(pk=current.pk).order_by("-activated_at").first() if current else None
-    )
-    return row
+    return next(fitting, None)
 
 
 def retire(artifact: ModelArtifact, *, by: User | None, reason: str) -> None:
@@ -232,6 +240,14 @@ def latest_decision(artifact: ModelArtifact, *, tenant_id: UUID | None) -> str |
     if lapsed and not (tenant_id and last.decision == Decision.REJECT):
         return None
     return last.decision
+
+
+def is_approved_for_all(artifact: ModelArtifact) -> bool:
+    """Return whether the artefact is approved for the installation; in production a waiver is no approval."""
+    decision = latest_decision(artifact, tenant_id=None)
+    return decision == Decision.APPROVE or (
+        decision == Decision.WAIVE and settings.PORTAL.mode != "production"
+    )
 
 
 def is_only_waived(artifact: ModelArtifact) -> bool:

@@ -16,8 +16,12 @@ from common.config import Sandbox
 from crypto.providers import key_file as key_file_path
 from inference.cage.names import IN_FORCE
 from inference.engine import LayerCheck
+from inference.pool import PoolConfig
 from qwenportal import diagnosis
+from qwenportal.diagnosis import Row
+from registry.models import ModelArtifact
 from tests.conftest import Cast
+from tests.inference.support import scripted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +49,29 @@ def test_a_sound_installation_has_no_failure_and_every_layer(cast: Cast) -> None
     assert set(sandbox.values()) == {"ok"}
     assert len(sandbox) > 30
     assert rows(found, "audit") == {"guards": "ok", "chain heads": "ok"}
+
+
+def test_every_model_in_use_is_loaded_in_a_worker_of_its_own(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    models = [ModelArtifact(revision=number, name="heron") for number in (1, 2, 3)]
+
+    def config_for(model: ModelArtifact) -> PoolConfig:
+        loaded.append(model.label)
+        return scripted()
+
+    def examine_model(model: ModelArtifact) -> Row:
+        return Row("model", model.label, "fail" if model.label == "r2" else "ok", "")
+
+    monkeypatch.setattr(diagnosis, "models_in_use", lambda: models)
+    monkeypatch.setattr(diagnosis, "examine_model", examine_model)
+    monkeypatch.setattr(diagnosis, "config_for", config_for)
+    found, _failed = doctor()
+    assert loaded == ["r1", "r3"]
+    for label in loaded:
+        assert rows(found, f"engine {label}")["start"] == "ok"
+        assert set(rows(found, f"sandbox {label}").values()) == {"ok"}
 
 
 def test_a_missing_key_file_fails(cast: Cast) -> None:

@@ -118,6 +118,22 @@ def test_activating_replaces_and_rolling_back_restores(make: Make, people: Peopl
         rollback(by=people.cast.operator, reason="further")
 
 
+def test_what_answers_everybody_is_not_rolled_back_to_what_one_organisation_approved(
+    make: Make, people: People
+) -> None:
+    first, own, second = make("active"), make("active", by=people.cast.officer), make("active")
+    assert (state(first), state(own)) == ("approved", "approved")
+    assert rollback(by=people.cast.operator, reason="slow") == first
+    assert model_of(tenant_of(people.cast.outsider).id) == first
+    assert state(second) == "approved"
+
+
+def test_an_organisations_own_model_is_rolled_back_to_what_there_was(make: Make, people: People) -> None:
+    first, own = make("active"), make("active", by=people.cast.officer)
+    assert rollback(by=people.cast.operator, reason="slow") == first
+    assert (state(own), model_of(tenant_of(people.cast.member).id)) == ("approved", first)
+
+
 def test_a_retired_model_is_not_rolled_back_to(make: Make, people: People) -> None:
     first, second, third = make("active"), make("active"), make("active")
     retire(second, by=people.cast.operator, reason="bad")

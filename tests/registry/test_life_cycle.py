@@ -18,6 +18,7 @@ from registry.errors import (
     AlreadyDecided,
     ArtifactFixed,
     ModelError,
+    NothingBefore,
     PersonNeeded,
     ReasonNeeded,
     SecondPersonNeeded,
@@ -254,6 +255,19 @@ def test_a_waiver_is_impossible_in_production_and_counts_for_nothing_there(
     assert active_artifacts() == models_for(tenant_of(people.cast.member).id) == []
     with pytest.raises(WaiverRefused):
         activate(waived, by=people.cast.operator)
+
+
+def test_in_production_nothing_is_rolled_back_to_what_was_only_waived(
+    make: Make, people: People, settings: Settings
+) -> None:
+    waived = make("imported")
+    waive(waived, reason="embedded quickstart")
+    activate(waived, by=None)
+    model = make("active")
+    production(settings)
+    with pytest.raises(NothingBefore):
+        rollback(by=people.cast.operator, reason="slow")
+    assert active_artifacts() == [model]
 
 
 def test_what_was_waived_can_be_approved_in_due_form(make: Make, people: People) -> None:

@@ -18,7 +18,7 @@ _MARKS: dict[Verdict, str] = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 class Command(BaseCommand):
     """`manage.py doctor [--json]`: a table of checks; ends with 1 where one fails.
 
-    It starts a worker of its own with the first active model, so it may run beside a server.
+    It starts a worker of its own with each model in use, so it may run beside a server.
     """
 
     help = "Examine the installation: settings, database, keys, audit log, model, engine, sandbox"
