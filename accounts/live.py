@@ -2,22 +2,34 @@
 
 Groups of the channel layer: one per account, one per tenant. Sending is done when the transaction commits, so that no
 socket acts on what is rolled back.
+
+A command at the terminal is another process, and without Redis its messages reach nobody. It leaves word in a folder
+that the server looks at several times a second.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import transaction
+
+from common.tracebacks import where
+
+logger = logging.getLogger("portal.accounts")
 
 SESSION_ENDED = "session.ended"
 CONSENT_CHANGED = "consent.changed"
 
 # What runs without a socket hears of it here: turns, and temporary conversations.
 RUNTIME_GROUP = "portal.runtime"
+WORD_LOOKED_FOR_S = 0.3
 
 
 def account_group(account_id: UUID) -> str:
@@ -43,6 +55,40 @@ def announce_withdrawal(account_id: UUID) -> None:
 def announce_notice(tenant_id: UUID) -> None:
     """Ask everybody in the tenant anew, and stop their turns, once the current transaction is committed."""
     _tell_on_commit(tenant_group(tenant_id), {"type": CONSENT_CHANGED, "tenant": str(tenant_id)})
+
+
+def leave_word(account_id: UUID) -> None:
+    """Let the server that runs on this data folder end what a person has open; for other processes, after a commit."""
+    folder = _word_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / str(account_id)).touch(mode=0o600)
+
+
+async def hear_word() -> None:
+    """Pass on what other processes leave, for as long as the server runs; what is left from before is dropped."""
+    _take_word()
+    while True:
+        await asyncio.sleep(WORD_LOOKED_FOR_S)
+        layer = get_channel_layer()
+        for account_id in _take_word():
+            message = {"type": SESSION_ENDED, "account": str(account_id)}
+            for group in (RUNTIME_GROUP, account_group(account_id)):
+                await layer.group_send(group, message)
+
+
+def _take_word() -> list[UUID]:
+    taken = []
+    try:
+        for path in _word_folder().glob("*-*-*-*-*"):
+            path.unlink(missing_ok=True)
+            taken.append(UUID(path.name))
+    except (OSError, ValueError) as error:  # whatever lies there must not end the looking
+        logger.error("word of ended sessions could not be taken: %s", where(error))
+    return taken
+
+
+def _word_folder() -> Path:
+    return Path(settings.PORTAL.data_dir) / "ended"
 
 
 def _tell_on_commit(group: str, message: dict[str, str]) -> None:

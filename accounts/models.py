@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role, permissions_of
@@ -58,6 +59,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     # Set for demo accounts on loopback only; the server does not open to other machines while one has it.
     has_weak_password = models.BooleanField(default=False, editable=False)
+    # Part of what a session is bound to: raised, it ends every session of the account.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     joined_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "handle"
@@ -82,6 +85,12 @@ class User(AbstractBaseUser):
         """Keep the handle true to the tenant and the login."""
         self.handle = make_handle(organisation=self.tenant.code if self.tenant else "", login=self.login_name)
         super().save(*args, **kwargs)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return what a session is bound to: the password, as Django has it, and the epoch. Another one ends it."""
+        salt = "accounts.models.User.session"
+        bound = f"{self.session_epoch}:{self.password}"
+        return salted_hmac(salt, bound, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def initial(self) -> str:

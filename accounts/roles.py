@@ -2,7 +2,7 @@
 
 One account holds one role: that an auditor holds no other, and that three-administrator separation (三员分立) means
 three different people, then need no further check. With the separation off, an admin also holds the security
-officer's permissions.
+officer's permissions. ACCOUNT_MANAGE reaches the own organisation; in the hands of operators, other operators.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ POLICY_EDIT = "policy.edit"
 POLICY_APPROVE = "policy.approve"
 AUDIT_READ = "audit.read"
 INSTALLATION_VIEW = "installation.view"
+ACCOUNT_MANAGE = "account.manage"
+TENANT_MANAGE = "tenant.manage"
 MODEL_VIEW = "model.view"
 MODEL_MANAGE = "model.manage"
 MODEL_APPROVE = "model.approve"
@@ -35,10 +37,12 @@ class Role(models.TextChoices):
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.MEMBER: frozenset({CHAT_USE}),
-    Role.ADMIN: frozenset({CONSOLE_VIEW, MODEL_VIEW, MODEL_CHOOSE}),
+    Role.ADMIN: frozenset({CONSOLE_VIEW, ACCOUNT_MANAGE, MODEL_VIEW, MODEL_CHOOSE}),
     Role.OFFICER: frozenset({POLICY_VIEW, POLICY_EDIT, POLICY_APPROVE, MODEL_VIEW, MODEL_APPROVE}),
     Role.AUDITOR: frozenset({AUDIT_READ}),
-    Role.OPERATOR: frozenset({INSTALLATION_VIEW, MODEL_VIEW, MODEL_MANAGE, MODEL_APPROVE}),
+    Role.OPERATOR: frozenset(
+        {INSTALLATION_VIEW, ACCOUNT_MANAGE, TENANT_MANAGE, MODEL_VIEW, MODEL_MANAGE, MODEL_APPROVE}
+    ),
 }
 
 LANDING_PAGES: dict[str, str] = {

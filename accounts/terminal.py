@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+from argparse import ArgumentParser
+
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest, QueryDict
@@ -24,6 +28,24 @@ def authenticate_person(handle: str, *, password: str) -> User:
         raise SignInRefused
     user_logged_in.send(sender=User, request=request, user=user)
     return user
+
+
+def add_person_argument(parser: ArgumentParser) -> None:
+    """Let a command ask who acts."""
+    parser.add_argument(
+        "--as",
+        dest="person",
+        required=True,
+        metavar="LOGIN",
+        help="who acts: `organisation/login`, or `login` of an operator;"
+        " the password is asked for, or comes from ACCOUNT_PASSWORD",
+    )
+
+
+def ask_person(handle: str) -> User:
+    """Return who acts, by the password in ACCOUNT_PASSWORD or from the keyboard. Raises SignInRefused."""
+    password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
+    return authenticate_person(handle, password=password)
 
 
 def _form(handle: str) -> HttpRequest:

@@ -261,7 +261,12 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(NOT_SIGNED_IN if isinstance(error, SessionEnded) else NOT_ALLOWED)
 
     async def session_ended(self, _event: dict[str, Any]) -> None:
-        """Close at once: the person has signed out or was disabled."""
+        """Close at once: the person has signed out, was disabled, or has another role.
+
+        A turn that this socket began while the news was on its way is one that the runtime did not see yet.
+        """
+        if self._session is not None:
+            runtime().forget_person(self._session.account_id)
         await self.close(NOT_SIGNED_IN)
 
     async def consent_changed(self, _event: dict[str, Any]) -> None:

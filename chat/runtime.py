@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import DatabaseError
 
-from accounts.live import RUNTIME_GROUP
+from accounts.live import RUNTIME_GROUP, hear_word
 from accounts.models import User
 from audit.services import record_event
 from chat.budgets import FrameBudget
@@ -64,7 +64,7 @@ class Runtime:
         self._asks: dict[UUID, FrameBudget] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
 
@@ -127,7 +127,7 @@ class Runtime:
         """Begin to start, once; returns at once."""
         if self._starting is None:
             self._loop = asyncio.get_running_loop()
-            self._listening = self._loop.create_task(self._listen())
+            self._listening = [self._loop.create_task(each) for each in (self._listen(), hear_word())]
             self._starting = self._loop.create_task(self._start())
 
     async def wait_started(self) -> None:
@@ -228,8 +228,8 @@ class Runtime:
     async def close(self) -> None:
         """Stop every turn, store what was said, close the sockets as for a restart, end the worker."""
         self._closing = True
-        if self._listening is not None:
-            self._listening.cancel()
+        for task in self._listening:
+            task.cancel()
         try:
             await self._say_goodbye()
             await asyncio.to_thread(evaluator().close)

@@ -15,10 +15,17 @@ from tests.conftest import PASSWORD, Cast
 
 GRANTS = {
     "member": {"chat.use"},
-    "admin": {"console.view", "model.view", "model.choose"},
-    "officer": {"policy.view", "model.view", "model.approve"},
+    "admin": {"console.view", "account.manage", "model.view", "model.choose"},
+    "officer": {"policy.view", "policy.edit", "policy.approve", "model.view", "model.approve"},
     "auditor": {"audit.read"},
-    "operator": {"installation.view", "model.view", "model.manage", "model.approve"},
+    "operator": {
+        "installation.view",
+        "account.manage",
+        "tenant.manage",
+        "model.view",
+        "model.manage",
+        "model.approve",
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""Create accounts."""
+"""Create accounts, give them roles, shut them out and let them in."""
 
 from __future__ import annotations
 
@@ -9,15 +9,31 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
+from accounts.administration import (
+    ROLE_ACTIONS,
+    change_role,
+    disable_account,
+    enable_account,
+    find_account,
+)
+from accounts.live import leave_word
+from accounts.models import User
 from accounts.roles import Role
 from accounts.services import create_account
+from accounts.terminal import add_person_argument, ask_person
+from common.errors import PortalError
+from qwenportal.fitness import line_of
 from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    """`manage.py account create`: the password comes from ACCOUNT_PASSWORD, or is random and printed once."""
+    """`manage.py account create|role|disable|enable`.
 
-    help = "Create an account"
+    A new account's password comes from ACCOUNT_PASSWORD, or is random and printed once. The other three are acts of a
+    person, who signs in for them.
+    """
+
+    help = "Create accounts, give them roles, shut them out and let them in"
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
@@ -26,9 +42,40 @@ class Command(BaseCommand):
         creating.add_argument("--tenant", default="", help="the organisation's code; none for an operator")
         creating.add_argument("--role", choices=Role.values, default=Role.MEMBER)
         creating.add_argument("--name", default="", help="the name that the person is shown by")
+        for word, text in (
+            ("role", "give an account another role; what it has open ends"),
+            ("disable", "shut an account out; what it has open ends"),
+            ("enable", "let a disabled account in again"),
+        ):
+            changing = commands.add_parser(word, help=text)
+            changing.add_argument("handle", help="`organisation/login`, or `login` of an operator")
+            if word == "role":
+                changing.add_argument("role", choices=list(ROLE_ACTIONS))
+            add_person_argument(changing)
 
     @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["what"] == "create":
+            self._create(options)
+            return
+        try:
+            by = ask_person(str(options["person"]))
+            account = find_account(str(options["handle"]), by=by)
+            self._change(account, options, by=by)
+        except PortalError as error:
+            raise CommandError(line_of(error)) from error
+        leave_word(account.pk)
+
+    def _change(self, account: User, options: dict[str, Any], *, by: User) -> None:
+        match options["what"]:
+            case "role":
+                change_role(account, role=str(options["role"]), by=by)
+            case "disable":
+                disable_account(account, by=by)
+            case "enable":
+                enable_account(account, by=by)
+
+    def _create(self, options: dict[str, Any]) -> None:
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
         if (tenant is None) != (options["role"] == Role.OPERATOR):
             raise CommandError("An operator has no organisation; everybody else has one that exists.")
