@@ -184,8 +184,12 @@ def open_turn(
     if not past.temporary:
         _insert(opened)
     _record(opened, REQUEST_ACTIONS[request.kind], status=202)
-    for code in cleared.redacted_by:
-        _record(opened, "policy.redact", status=200, object_type="rule", object_id=code)
+    for action, codes in (
+        ("consent.sensitive", cleared.consented_to),
+        ("policy.redact", cleared.redacted_by),
+        ("policy.flag", cleared.flagged_by),
+    ):
+        _record_rules(opened, action, codes)
     return opened
 
 
@@ -250,8 +254,8 @@ def close_turn(opened: OpenedTurn, ended: TurnEnded) -> None:
         tokens_out=ended.completion_tokens,
         **({"object_type": "rule", "object_id": ended.reason_code} if ended.reason_code else {}),
     )
-    for code in ended.redacted_by:
-        _record(opened, "policy.redact", status=200, object_type="rule", object_id=code)
+    _record_rules(opened, "policy.redact", ended.redacted_by)
+    _record_rules(opened, "policy.flag", ended.flagged_by)
 
 
 def _store_answer(opened: OpenedTurn, ended: TurnEnded) -> None:
@@ -318,6 +322,11 @@ def make_title(text: str) -> str:
     """Return the beginning of the first question, in one line: the model is not asked for titles."""
     line = " ".join(text.split())
     return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+def _record_rules(opened: OpenedTurn, action: str, codes: Iterable[str]) -> None:
+    for code in codes:
+        _record(opened, action, status=200, object_type="rule", object_id=code)
 
 
 def _record(opened: OpenedTurn, action: str, **details: object) -> None:

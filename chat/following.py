@@ -11,7 +11,8 @@ from django.utils.translation import gettext, override
 from chat.turns import LiveTurn, TurnEnded, TurnStarted
 from common.errors import PortalError
 from inference.engine import Queued
-from policy.errors import PromptBlocked
+from policy.errors import ConsentInPlace, PromptStopped
+from policy.ruleset import PolicyRule
 
 WINDOW = 64
 STALLED_S = 30.0
@@ -26,6 +27,8 @@ REFUSALS = frozenset(
         "queue_timeout",
         "too_long",
         "blocked",
+        "consent_in_place",
+        "policy_unavailable",
         "engine_unavailable",
         "audit_unavailable",
     }
@@ -134,7 +137,19 @@ def refusal_fields(error: PortalError, *, language: str) -> dict[str, Any]:
             "message": gettext(error.message),
             "retry_after_ms": error.retry_after_ms,
         }
-    if isinstance(error, PromptBlocked) and error.decision.rule is not None:
-        rule, spans = error.decision.rule, [list(span) for span in error.decision.spans]
-        fields["reason"] = {"code": rule.code, "title": rule.title_in(language), "spans": spans}
+    if isinstance(error, PromptStopped) and error.decision.rule is not None:
+        fields["reason"] = _reason_fields(error, error.decision.rule, language=language)
     return fields
+
+
+def _reason_fields(error: PromptStopped, rule: PolicyRule, *, language: str) -> dict[str, Any]:
+    """Return which rule stopped a prompt, and where; for consent in place what the client sends back to agree."""
+    spans = error.spans if isinstance(error, ConsentInPlace) else error.decision.spans
+    reason: dict[str, Any] = {
+        "code": rule.code,
+        "title": rule.title_in(language),
+        "spans": [list(span) for span in spans],
+    }
+    if isinstance(error, ConsentInPlace):
+        reason["confirm"] = list(error.codes)
+    return reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from chat.requests import TurnRequest
@@ -13,6 +13,7 @@ from common.errors import PortalError, _
 MAX_FRAME_CHARS = 131_072
 MAX_ID_CHARS = 64
 MAX_SEQ = 1 << 31
+MAX_CONFIRMED, MAX_CODE_CHARS = 32, 32
 
 
 class BadFrame(PortalError):
@@ -145,6 +146,14 @@ class _Fields:
             raise BadFrame(frame_id=self.id)
         return value
 
+    def codes(self, name: str) -> frozenset[str]:
+        value = self._body.get(name, [])
+        if not isinstance(value, list) or len(value) > MAX_CONFIRMED:
+            raise BadFrame(frame_id=self.id)
+        if not all(isinstance(code, str) and 0 < len(code) <= MAX_CODE_CHARS for code in value):
+            raise BadFrame(frame_id=self.id)
+        return frozenset(value)
+
     def flag(self, name: str) -> bool:
         value = self._body.get(name, False)
         if not isinstance(value, bool):
@@ -168,14 +177,13 @@ def _read(fields: _Fields) -> Frame:
                 text=fields.said(),
                 conversation=fields.uuid_or_none("conversation"),
                 temporary=fields.flag("temporary"),
+                confirmed=fields.codes("confirmed"),
             )
             return Ask(fields.id, request)
         case "chat.regenerate":
-            return Ask(fields.id, TurnRequest(kind="regenerate", message=fields.uuid("message")))
+            return Ask(fields.id, _about_message("regenerate", fields))
         case "chat.edit":
-            return Ask(
-                fields.id, TurnRequest(kind="edit", message=fields.uuid("message"), text=fields.said())
-            )
+            return Ask(fields.id, _about_message("edit", fields, text=fields.said()))
         case "chat.stop":
             return Stop(fields.id, fields.uuid("turn"))
         case "chat.resume":
@@ -186,3 +194,9 @@ def _read(fields: _Fields) -> Frame:
             return Ping(fields.id)
         case _:
             raise UnknownFrame(frame_id=fields.id)
+
+
+def _about_message(kind: Literal["regenerate", "edit"], fields: _Fields, *, text: str = "") -> TurnRequest:
+    return TurnRequest(
+        kind=kind, message=fields.uuid("message"), text=text, confirmed=fields.codes("confirmed")
+    )

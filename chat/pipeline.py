@@ -41,8 +41,10 @@ from inference.engine import (
     Started,
 )
 from inference.pool import InferencePool
-from policy.errors import OutputBlocked
-from policy.services import ClearedText, OutputScreen, clear_prompt
+from policy.errors import OutputBlocked, PolicyUnavailable
+from policy.ruleset import RuleSet
+from policy.services import ClearedText, OutputScreen, aclear_prompt
+from policy.serving import rule_sets
 from tenants.scope import tenant_scope
 
 logger = logging.getLogger("portal.turns")
@@ -83,13 +85,16 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
     with limits.check(consented, pool=pool, weight=weight) as ticket:
         turn.hold(ticket)
         past = await _read_past(turn, request, engine)
-        cleared = clear_prompt(past.question)
+        rules = await rule_sets().aload(consented.tenant_id)
+        cleared = await aclear_prompt(past.question, rules, confirmed=request.confirmed)
         opened = await conversations.aopen_turn(
             turn.person, request=request, past=past, cleared=cleared, model=pool.config.model
         )
         turn.store_as(opened.answer_id)
         with _forgetting(past, pool, engine.temporary):
-            answer = await _generate(turn, opened, pool.generate(ticket, _prompt(opened, engine)))
+            answer = await _generate(
+                turn, opened, pool.generate(ticket, _prompt(opened, engine)), rules=rules
+            )
             ended = await _finish(turn, opened, answer)
             if past.temporary and ended.status in conversations.USABLE and not turn.is_forgotten:
                 engine.temporary.add(
@@ -142,12 +147,14 @@ class _Answer:
     failure: PortalError | None = None
 
 
-async def _generate(turn: LiveTurn, opened: OpenedTurn, events: AsyncGenerator[Event, None]) -> _Answer:
+async def _generate(
+    turn: LiveTurn, opened: OpenedTurn, events: AsyncGenerator[Event, None], *, rules: RuleSet
+) -> _Answer:
     """Pass the engine's words through the output screen to the followers.
 
     Raises what kept the turn from the engine; what went wrong once it ran is in the answer.
     """
-    answer = _Answer(OutputScreen(), [])
+    answer = _Answer(OutputScreen(rules), [])
     try:
         async for event in events:
             _take(event, turn=turn, opened=opened, answer=answer)
@@ -156,7 +163,7 @@ async def _generate(turn: LiveTurn, opened: OpenedTurn, events: AsyncGenerator[E
             await conversations.adiscard_turn(opened, stopped=False)
             raise
         answer.failure = error
-        if isinstance(error, OutputBlocked):
+        if isinstance(error, OutputBlocked | PolicyUnavailable):
             turn.withdraw()
     finally:
         await events.aclose()
@@ -209,6 +216,8 @@ aclose = in_database_thread(_close)
 
 
 def _ended(answer: _Answer) -> TurnEnded:
+    if isinstance(answer.failure, PolicyUnavailable):
+        return TurnEnded(status=Status.BLOCKED, message=gettext(answer.failure.message))
     if isinstance(answer.failure, OutputBlocked):
         rule = answer.failure.decision.rule
         return TurnEnded(
@@ -219,7 +228,11 @@ def _ended(answer: _Answer) -> TurnEnded:
         )
     text = "".join(answer.shown)
     ended = TurnEnded(
-        status=Status.FAILED, text=text, html=render_markdown(text), redacted_by=answer.screen.redacted_by
+        status=Status.FAILED,
+        text=text,
+        html=render_markdown(text),
+        redacted_by=answer.screen.redacted_by,
+        flagged_by=answer.screen.flagged_by,
     )
     if answer.finished is None:
         return replace(ended, message=gettext((answer.failure or PortalError()).message))

@@ -9,7 +9,7 @@ from audit.services import record_event
 from chat.requests import Person
 from common.errors import PortalError
 from common.threads import in_database_thread
-from policy.errors import PromptBlocked
+from policy.errors import ConsentInPlace, PromptStopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ _TRACES = {
     "queue_full": _Trace("queue.reject", "limit", "queue_length"),
     "queue_timeout": _Trace("queue.timeout", "limit", "queue_timeout"),
     "too_long": _Trace("policy.block_input", "limit", "length"),
+    "policy_unavailable": _Trace("policy.block_input", "limit", "policy_unavailable"),
     "engine_unavailable": _Trace("queue.reject", "engine", "unavailable"),
     "engine_failed": _Trace("chat.failed", "engine", "failed"),
     "consent_required": _Trace("access.denied", "permission", "consent"),
@@ -38,8 +39,10 @@ _TRACES = {
 def record(error: PortalError, *, person: Person) -> PortalError:
     """Record the refusal and return what the person is told: the error, or that the log cannot be written."""
     trace = _TRACES.get(error.code)
-    if isinstance(error, PromptBlocked) and error.decision.rule is not None:
-        trace = _Trace("policy.block_input", "rule", error.decision.rule.code)
+    version = ""
+    if isinstance(error, PromptStopped) and error.decision.rule is not None:
+        action = "consent.sensitive" if isinstance(error, ConsentInPlace) else "policy.block_input"
+        trace, version = _Trace(action, "rule", error.decision.rule.code), error.policy_version
     if trace is None:
         return error
     try:
@@ -52,6 +55,7 @@ def record(error: PortalError, *, person: Person) -> PortalError:
             outcome="refused",
             status=error.http_status,
             ip=person.ip,
+            policy_version=version,
         )
     except AuditUnavailable as unavailable:
         return unavailable

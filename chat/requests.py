@@ -12,6 +12,7 @@ class TurnRequest:
     """A turn that a person asks for, before anything has been checked.
 
     `message` names what is answered anew (`regenerate`: an answer) or rewritten (`edit`: one's own last message).
+    `confirmed` are the codes of rules whose use of sensitive information the person agrees to, for this turn.
     """
 
     kind: Literal["send", "regenerate", "edit"]
@@ -19,6 +20,7 @@ class TurnRequest:
     conversation: UUID | None = None
     message: UUID | None = None
     temporary: bool = False
+    confirmed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.engine import ModelInfo, Origin
 from inference.pool import InferencePool
+from policy.announcing import POLICY_CHANGED
+from policy.serving import rule_sets
 from registry.evaluating import settle_interrupted
 from registry.evaluator import evaluator
 from registry.models import ModelArtifact
@@ -212,11 +214,20 @@ class Runtime:
             message = await layer.receive(channel)
             if message["type"] == MODELS_CHANGED:
                 self.serving.note_change()
+            if message["type"] == POLICY_CHANGED:
+                self._refresh_rules()
             if "account" in message:
                 self.forget_person(UUID(message["account"]))
             for turn in self.turns.running():
                 if str(turn.person.tenant_id) == message.get("tenant"):
                     turn.stop()
+
+    def _refresh_rules(self) -> None:
+        """Put the rules of the organisations together that had turns here, before their next one asks for them."""
+        rule_sets().note_change()
+        task = asyncio.get_running_loop().create_task(rule_sets().refresh())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _finished(self, task: asyncio.Task[None], turn: LiveTurn) -> None:
         self._tasks.discard(task)

@@ -46,6 +46,7 @@ class TurnEnded:
     reason_title: str = ""
     message: str = ""
     redacted_by: tuple[str, ...] = ()
+    flagged_by: tuple[str, ...] = ()
     model: str = ""
 
 

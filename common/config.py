@@ -67,6 +67,7 @@ class PortalSettings:
     worker_soft_mib: int
     resume_grace_s: int
     policy_file: Path | None
+    policy_budget_ms: int
     system_prompt: str
     session_hours: int
     login_attempts: int
@@ -156,6 +157,7 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         worker_soft_mib=env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
         policy_file=_optional_path(env.text("PORTAL_POLICY_FILE")),
+        policy_budget_ms=env.integer("PORTAL_POLICY_BUDGET_MS", default=250, low=10, high=60_000),
         system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),
         session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from policy.budget import Check, no_budget
 from policy.normalise import Normalised, normalise
 from policy.ruleset import STRENGTH, Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
 
 
-def evaluate(text: str, rules: RuleSet, *, stage: Stage = "input") -> PolicyDecision:
-    """Return what the rules say of a text at a stage, with every match from the left."""
+def evaluate(
+    text: str, rules: RuleSet, *, stage: Stage = "input", check: Check = no_budget
+) -> PolicyDecision:
+    """Return what the rules say of a text at a stage, with every match from the left. Raises what `check` raises."""
     acting = rules.at(stage)
-    matches = tuple(find_matches(normalise(text), acting))
+    seen = normalise(text)
+    check()
+    matches = tuple(find_matches(seen, acting, check=check))
     deciding = strongest((match.rule for match in matches), stage=stage)
     if deciding is None:
         return PolicyDecision(action="allow")
@@ -38,9 +43,9 @@ def strongest(rules: Iterable[PolicyRule], *, stage: Stage) -> PolicyRule | None
     )
 
 
-def find_matches(seen: Normalised, acting: StageRules) -> list[Match]:
+def find_matches(seen: Normalised, acting: StageRules, *, check: Check = no_budget) -> list[Match]:
     """Return every valid match, from the left; of two at one place, the earlier rule's first."""
-    found = [*_find_keywords(seen, acting), *_find_patterns(seen, acting)]
+    found = [*_find_keywords(seen, acting, check), *_find_patterns(seen, acting, check)]
     return sorted(found, key=lambda match: (match.start, match.rule.order, match.end))
 
 
@@ -74,23 +79,27 @@ def settled_to(text: str, seen: Normalised, *, matches: Sequence[Match], acting:
     return cut
 
 
-def _find_keywords(seen: Normalised, acting: StageRules) -> Iterator[Match]:
+def _find_keywords(seen: Normalised, acting: StageRules, check: Check) -> Iterator[Match]:
     for found in acting.keywords.find(seen):
+        check()
         form = seen.letters[found.start : found.end]
         yield Match(acting.rules[found.keyword.owner], *seen.span(found.start, found.end), form)
 
 
-def _find_patterns(seen: Normalised, acting: StageRules) -> Iterator[Match]:
+def _find_patterns(seen: Normalised, acting: StageRules, check: Check) -> Iterator[Match]:
     """Yield what patterns match, at the price of one search where there is nothing."""
+    check()
     begin = seen.byte_at(seen.context)
     if acting.any_pattern.search(seen.data, begin):
         for rule in acting.patterns:
-            yield from _find_pattern(rule, seen, begin)
+            check()
+            yield from _find_pattern(rule, seen, begin, check)
 
 
-def _find_pattern(rule: PolicyRule, seen: Normalised, begin: int) -> Iterator[Match]:
+def _find_pattern(rule: PolicyRule, seen: Normalised, begin: int, check: Check) -> Iterator[Match]:
     at = begin
     while at < len(seen.data) and (match := rule.pattern.search(seen.data, at)):
+        check()
         start, end = match.start(), _valid_end(rule, seen.data, match)
         at = end or start + 1
         if end:

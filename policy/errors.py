@@ -6,16 +6,22 @@ from common.errors import PortalError, _
 from policy.ruleset import PolicyDecision
 
 
-class PromptBlocked(PortalError):
-    """A rule stopped a prompt: nothing was stored and nothing went to the model."""
+class PromptStopped(PortalError):
+    """The rules did not let a prompt pass: nothing was stored and nothing went to the model."""
 
-    code = "blocked"
     http_status = 403
-    message = _("This message was not sent to the model.")
 
-    def __init__(self, decision: PolicyDecision) -> None:
+    def __init__(self, decision: PolicyDecision, *, policy_version: str) -> None:
         super().__init__()
         self.decision = decision
+        self.policy_version = policy_version
+
+
+class PromptBlocked(PromptStopped):
+    """A rule forbids the prompt."""
+
+    code = "blocked"
+    message = _("This message was not sent to the model.")
 
 
 class OutputBlocked(PortalError):
@@ -48,18 +54,26 @@ class PolicyUnavailable(PortalError):
     )
 
 
-class ConsentInPlace(PortalError):
-    """A text holds what needs the person's separate consent before it goes on (PIPL art. 29)."""
+class ConsentInPlace(PromptStopped):
+    """The prompt holds what needs the person's separate consent before it goes on (PIPL art. 29).
+
+    The decision's matches are those that nobody has agreed to yet.
+    """
 
     code = "consent_in_place"
-    http_status = 403
     message = _(
         "This message holds sensitive personal information. It goes on only if you agree to this use."
     )
 
-    def __init__(self, decision: PolicyDecision) -> None:
-        super().__init__()
-        self.decision = decision
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Return the codes of the rules that ask."""
+        return tuple(dict.fromkeys(match.rule.code for match in self.decision.matches))
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Return the places that the person is asked about."""
+        return tuple((match.start, match.end) for match in self.decision.matches)
 
 
 class PolicyActRefused(PortalError):

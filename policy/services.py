@@ -1,28 +1,54 @@
 """Clear prompts and answers: the two screens of every turn.
 
 `ClearedPrompt` and `ClearedText` can only be had here, so a text that was not screened does not type-check further on.
+Whatever breaks in a rule, or takes too long, the text does not pass.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
 
+from common.errors import PortalError
+from common.tracebacks import where
 from policy.base import base_rules
+from policy.budget import Check, budget_for
 from policy.engine import evaluate, find_matches, mask, settled_to, strongest
-from policy.errors import OutputBlocked, PromptBlocked, PromptTooLong
+from policy.errors import ConsentInPlace, OutputBlocked, PolicyUnavailable, PromptBlocked, PromptTooLong
 from policy.normalise import normalise
-from policy.ruleset import Match, PolicyDecision, RuleSet
+from policy.ruleset import Action, Match, PolicyDecision, RuleSet
+from policy.serving import rule_sets
+
+logger = logging.getLogger("portal.policy")
+
+active_rules = base_rules
+
+# Longer texts are looked at off the event loop: a few milliseconds of everybody's time are enough.
+LONG_CHARS = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class ClearedPrompt:
-    """A prompt that may go to the model and into the store; masked where a rule says so."""
+    """A prompt that may go to the model and into the store; masked where a rule says so.
+
+    `rules` are those of the whole turn, whatever is published meanwhile. The tuples name rules by code.
+    """
 
     text: str
-    policy_version: str
+    rules: RuleSet
     redacted_by: tuple[str, ...] = ()
+    flagged_by: tuple[str, ...] = ()
+    consented_to: tuple[str, ...] = ()
+
+    @property
+    def policy_version(self) -> str:
+        """Return the version of the rules that cleared it."""
+        return self.rules.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +58,54 @@ class ClearedText:
     text: str
 
 
-active_rules = base_rules
+@contextmanager
+def failing_closed() -> Iterator[None]:
+    """Turn whatever goes wrong with the rules into PolicyUnavailable; the log says where, never with what text."""
+    try:
+        yield
+    except PortalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever breaks here, an unchecked text must not pass
+        logger.error("the rules could not be applied: %s", where(error))
+        raise PolicyUnavailable from None
 
 
-def clear_prompt(text: str) -> ClearedPrompt:
-    """Return the prompt, cleared. Raises PromptTooLong and PromptBlocked; a blocked prompt is kept nowhere."""
+def clear_prompt(
+    text: str, rules: RuleSet | None = None, *, confirmed: frozenset[str] = frozenset()
+) -> ClearedPrompt:
+    """Return the prompt, cleared by the rules (the base's where none are given); a stopped one is kept nowhere.
+
+    `confirmed` are codes of rules whose use of sensitive information the person has agreed to.
+    Raises PromptTooLong, PromptBlocked, ConsentInPlace, PolicyUnavailable.
+    """
     if len(text) > settings.PORTAL.max_prompt_chars:
         raise PromptTooLong
-    rules = active_rules()
-    decision = evaluate(text, rules, stage="input")
-    if decision.action == "block":
-        raise PromptBlocked(decision)
-    masking = [match for match in decision.matches if match.rule.actions["input"] == "redact"]
-    return ClearedPrompt(
-        text=mask(text, masking),
-        policy_version=rules.version,
-        redacted_by=tuple(dict.fromkeys(match.rule.code for match in masking)),
-    )
+    with failing_closed():
+        acting = rules or base_rules()
+        decision = evaluate(text, acting, stage="input", check=_budget(text))
+        if decision.action == "block":
+            raise PromptBlocked(decision, policy_version=acting.version)
+        masking, asking = _of(decision, "redact"), _uncovered(decision)
+        unasked = tuple(match for match in asking if match.rule.code not in confirmed)
+        if unasked:
+            asked = PolicyDecision(
+                "consent", strongest((match.rule for match in unasked), stage="input"), unasked
+            )
+            raise ConsentInPlace(asked, policy_version=acting.version)
+        return ClearedPrompt(
+            text=mask(text, masking),
+            rules=acting,
+            redacted_by=_codes(masking),
+            flagged_by=_codes(_of(decision, "flag")),
+            consented_to=_codes(asking),
+        )
+
+
+async def aclear_prompt(text: str, rules: RuleSet, *, confirmed: frozenset[str]) -> ClearedPrompt:
+    """Do the same, a long text off the event loop."""
+    if len(text) <= LONG_CHARS:
+        return clear_prompt(text, rules, confirmed=confirmed)
+    return await asyncio.to_thread(clear_prompt, text, rules, confirmed=confirmed)
 
 
 class OutputScreen:
@@ -56,47 +113,98 @@ class OutputScreen:
 
     What may be the beginning of a match, or of a longer one, is held back until the next words show what it is;
     everything else passes at once. However the answer is cut into pieces, what comes out is what would have come out
-    of the whole. After OutputBlocked nothing more comes out.
+    of the whole. After OutputBlocked or PolicyUnavailable nothing more comes out. Rules that only take note look at
+    the whole answer at its end.
     """
 
     def __init__(self, rules: RuleSet | None = None) -> None:
         self.redacted_by: tuple[str, ...] = ()
-        self._acting = (rules or active_rules()).stream
+        self.flagged_by: tuple[str, ...] = ()
+        self._rules = rules or base_rules()
+        self._acting = self._rules.stream
+        self._notes = any(rule.actions["output"] == "flag" for rule in self._rules.at("output").rules)
+        self._whole: list[str] = []
         self._held = ""
         self._context = ""
-        self._blocked: PolicyDecision | None = None
+        self._refusal: OutputBlocked | PolicyUnavailable | None = None
 
     def feed(self, piece: str) -> ClearedText:
         """Take the next piece and return what may be shown now, maybe nothing. Raises OutputBlocked."""
+        if self._notes:
+            self._whole.append(piece)
         self._held += piece
-        return self._release(is_end=False)
+        return self._cleared(is_end=False)
 
     def finish(self) -> ClearedText:
         """Return the rest. Raises OutputBlocked."""
-        return self._release(is_end=True)
+        cleared = self._cleared(is_end=True)
+        if self._notes:
+            self._note("".join(self._whole))
+        return cleared
+
+    def _note(self, answer: str) -> None:
+        with failing_closed():
+            decision = evaluate(answer, self._rules, stage="output", check=_budget(answer))
+        self.flagged_by = _codes(
+            match for match in decision.matches if match.rule.actions["output"] == "flag"
+        )
+
+    def _cleared(self, *, is_end: bool) -> ClearedText:
+        if self._refusal is None:
+            try:
+                with failing_closed():
+                    return self._release(is_end=is_end)
+            except (OutputBlocked, PolicyUnavailable) as refusal:
+                self._refusal = refusal
+        self._held, self._whole = "", []
+        raise self._refusal
 
     def _release(self, *, is_end: bool) -> ClearedText:
-        text, seen = self._held, normalise(self._held, context=self._context)
-        matches = find_matches(seen, self._acting)
+        text, check = self._held, _budget(self._held)
+        seen = normalise(text, context=self._context)
+        matches = find_matches(seen, self._acting, check=check)
         cut = len(text) if is_end else settled_to(text, seen, matches=matches, acting=self._acting)
+        check()
         settled = [match for match in matches if match.end <= cut]
-        self._refuse_blocked(settled)
+        _refuse_blocked(settled)
         self._held = text[cut:]
         self._context = seen.letters_before(cut)[-1:]
-        codes = (*self.redacted_by, *(match.rule.code for match in settled))
-        self.redacted_by = tuple(dict.fromkeys(codes))
+        self.redacted_by = tuple(dict.fromkeys((*self.redacted_by, *_codes(settled))))
         return ClearedText(mask(text[:cut], settled))
-
-    def _refuse_blocked(self, settled: list[Match]) -> None:
-        if self._blocked is None:
-            rule = strongest((match.rule for match in settled), stage="output")
-            if rule is not None and rule.actions["output"] == "block":
-                self._blocked = PolicyDecision(action="block", rule=rule)
-        if self._blocked is not None:
-            self._held = ""
-            raise OutputBlocked(self._blocked)
 
 
 def rule_title(code: str, *, language: str) -> str:
-    """Return the title of a rule, or its code where the active rules no longer have it."""
-    return next((rule.title_in(language) for rule in active_rules().rules if rule.code == code), code)
+    """Return the title of a rule of the scope's organisation, or its code where its rules no longer have it."""
+    try:
+        rules = rule_sets().load_for_scope()
+    except PolicyUnavailable:
+        return code
+    return next((rule.title_in(language) for rule in rules.rules if rule.code == code), code)
+
+
+def _refuse_blocked(settled: Sequence[Match]) -> None:
+    rule = strongest((match.rule for match in settled), stage="output")
+    if rule is not None and rule.actions["output"] == "block":
+        raise OutputBlocked(PolicyDecision(action="block", rule=rule))
+
+
+def _budget(text: str) -> Check:
+    return budget_for(len(text), budget_ms=settings.PORTAL.policy_budget_ms)
+
+
+def _of(decision: PolicyDecision, action: Action) -> list[Match]:
+    return [match for match in decision.matches if match.rule.actions["input"] == action]
+
+
+def _uncovered(decision: PolicyDecision) -> tuple[Match, ...]:
+    """Return what asks for consent, but for what is masked anyway."""
+    masking = _of(decision, "redact")
+    return tuple(
+        match
+        for match in _of(decision, "consent")
+        if not any(masked.start <= match.start and match.end <= masked.end for masked in masking)
+    )
+
+
+def _codes(matches: Iterable[Match]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(match.rule.code for match in matches))

@@ -4,7 +4,7 @@ import { typing } from "./portal.js";
 import { Composer } from "./chat/composer.js";
 import { Side } from "./chat/side.js";
 import { PortalSocket } from "./chat/socket.js";
-import { Thread } from "./chat/thread.js";
+import { Thread, masked } from "./chat/thread.js";
 import { part, word } from "./chat/words.js";
 
 const NOT_SIGNED_IN = 4401;
@@ -28,18 +28,20 @@ const socket = new PortalSocket(data.socket, { frame: receive, down, door, over 
 
 // ── from the person
 
-function send(text) {
+function send(text, { confirmed = [] } = {}) {
   const mine = composer.editing ? thread.lastMine : null;
   const restore = mine ? thread.cut(mine) : () => {};
   const kind = mine ? "chat.edit" : "chat.send";
-  const fields = mine ? { message: mine.dataset.id, text } : { conversation, text, temporary };
+  const fields = mine ? { message: mine.dataset.id, text, confirmed } : { conversation, text, temporary, confirmed };
   composer.editing = false;
   begin({ kind, fields, text, mine: thread.addMine(text), restore, edit: Boolean(mine) });
 }
 
-function regenerate(answer) {
+// What was agreed to for the question holds for another answer to it.
+function regenerate(answer, { confirmed = [] } = {}) {
   if (turn || !socket.open) return;
-  begin({ kind: "chat.regenerate", fields: { message: answer.dataset.id }, text: "", restore: thread.cut(answer) });
+  const fields = { message: answer.dataset.id, confirmed };
+  begin({ kind: "chat.regenerate", fields, text: "", restore: thread.cut(answer) });
 }
 
 function begin({ kind, fields, text, mine = null, restore, edit = false }) {
@@ -77,6 +79,14 @@ function rewrite(held) {
   if (edit) composer.editing = true;
   entitle();
   composer.focus();
+}
+
+// Sends a message that was held for consent: as it is, or with the passages made unreadable.
+function release(held, { mask }) {
+  if (turn || !socket.open) return;
+  const { text, edit, spans, confirm } = thread.release(held);
+  composer.editing = edit;
+  send(mask ? masked(text, spans) : text, { confirmed: mask ? [] : confirm });
 }
 
 // A chat that has begun keeps its kind; the switch then leads to a new one of the other kind.
@@ -175,9 +185,10 @@ function refused(frame) {
   const ended = turn;
   const { text } = ended;
   end();
-  if (frame.code === "blocked" && ended.mine) {
+  const part = { blocked: "held", consent_in_place: "ask" }[frame.code];
+  if (part && ended.mine) {
     ended.restore();
-    thread.hold(ended, { message: frame.message, reason: frame.reason });
+    thread.hold(ended, { message: frame.message, reason: frame.reason }, part);
     return;
   }
   giveBack(ended);
@@ -303,6 +314,7 @@ function act(event) {
     stop, collapse: () => side.toggle(), reconnect: () => socket.reconnect(),
     edit: () => startEdit(message), rephrase: () => startEdit(), rewrite: () => rewrite(message),
     regenerate: () => regenerate(message),
+    agree: () => release(message, { mask: false }), mask: () => release(message, { mask: true }),
   };
   if ("start" in button.dataset) {
     composer.text = button.dataset.start;

@@ -150,14 +150,14 @@ export class Thread {
     this.#work(answer, word("status.broken"));
   }
 
-  // An input rule: the passages it names are blacked out, and nothing was stored.
-  hold({ mine, answer, text, edit }, { message, reason }) {
+  // An input rule: the passages it names are blacked out, and nothing was stored. The part "ask" asks for consent.
+  hold({ mine, answer, text, edit }, { message, reason }, name = "held") {
     const bubble = mine.querySelector(".bubble");
     const spans = reason?.spans ?? [];
     bubble.dataset.state = "held";
     bubble.replaceChildren(...blacken(text, spans));
     mine.querySelector(".acts").remove();
-    const held = part("held");
+    const held = part(name);
     held.querySelector("[data-found]").textContent = reason?.title || message;
     held.querySelector("[data-where]").textContent = spans.map(where).join(" ");
     held.querySelector("[data-rule-code]").textContent = reason?.code ?? "";
@@ -165,7 +165,8 @@ export class Thread {
     this.#quiet(answer);
     answer.remove();
     this.#list.append(mine, held);
-    this.#held.set(held, { mine, text, edit });
+    this.#held.set(held, { mine, text, edit, spans, confirm: reason?.confirm ?? [] });
+    if (name === "ask") held.querySelector(".btn").focus();
   }
 
   // Takes the held message off the page and returns what it was.
@@ -255,6 +256,13 @@ function blacken(text, spans) {
     at = to;
   });
   return [...pieces, letters.slice(at).join("")];
+}
+
+// The text with its passages made unreadable, for sending.
+export function masked(text, spans) {
+  const letters = [...text];
+  spans.forEach(([from, to]) => letters.fill("*", from, to));
+  return letters.join("");
 }
 
 // Code gets a head with its language and a copy button, tables scroll by themselves.
