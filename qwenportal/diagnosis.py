@@ -31,6 +31,7 @@ from registry.evaluation import caged
 from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
 from registry.verifying import look_at
+from tenants.walls import missing_walls, role_fault, walled_tables
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -89,8 +90,27 @@ def examine_store() -> Iterator[Row]:
     yield Row("database", "migrations", "fail" if missing else "ok", wanted)
     yield _keys()
     if not missing:
+        yield from _walls()
         yield from _audit()
         yield from _approvals()
+
+
+def _walls() -> Iterator[Row]:
+    """Check PostgreSQL's second wall between organisations, and that the role is bound by it."""
+    if connection.vendor != "postgresql":
+        yield Row("database", "walls", "ok", f"{connection.vendor} has none; the program keeps tenants apart")
+        return
+    missing = missing_walls(connection)
+    whole = f"row-level security on {len(walled_tables())} tables"
+    yield Row(
+        "database",
+        "walls",
+        "fail" if missing else "ok",
+        f"none on {', '.join(missing)}" if missing else whole,
+    )
+    fault = role_fault(connection)
+    bad: Verdict = "fail" if settings.PORTAL.mode == "production" else "warn"
+    yield Row("database", "role", bad if fault else "ok", fault or "bound by row-level security")
 
 
 def _keys() -> Row:

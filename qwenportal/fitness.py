@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.checks import run_checks
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from accounts.models import User
 from common.errors import PortalError
+from tenants.walls import missing_walls, role_fault
 
 
 class StartRefused(RuntimeError):
@@ -37,6 +38,23 @@ def require_strong_passwords() -> None:
             f"{', '.join(weak)}: made with a weak QUICKSTART_PASSWORD, for loopback only."
             " Serve on 127.0.0.1, or begin anew with a strong one in another data folder."
         )
+
+
+def require_walls() -> None:
+    """Raise StartRefused in production where the database would not keep organisations apart by itself.
+
+    On PostgreSQL only: SQLite has no row-level security.
+    """
+    try:
+        missing, fault = missing_walls(connection), role_fault(connection)
+    except DatabaseError as error:
+        raise StartRefused(f"the database cannot be read ({type(error).__name__})") from error
+    if settings.PORTAL.mode != "production":
+        return
+    if missing:
+        raise StartRefused(f"no row-level security on {', '.join(missing)}; run `manage.py migrate`")
+    if fault:
+        raise StartRefused(f"{fault}; see docs/operations.md, PostgreSQL")
 
 
 def line_of(error: PortalError) -> str:

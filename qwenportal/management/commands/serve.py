@@ -8,7 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from common.errors import PortalError
 from crypto.services import check_keys
-from qwenportal.fitness import StartRefused, line_of, require_sound_settings, require_strong_passwords
+from qwenportal.fitness import (
+    StartRefused,
+    line_of,
+    require_sound_settings,
+    require_strong_passwords,
+    require_walls,
+)
 from qwenportal.server import ServerError, serve
 
 
@@ -23,6 +29,7 @@ class Command(BaseCommand):
             require_sound_settings()
             check_keys()
             require_strong_passwords()
+            require_walls()
             serve(say=self._say)
         except (StartRefused, ServerError) as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,1 @@
+"""PostgreSQL, told of the tenant scope before every statement."""
