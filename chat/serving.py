@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -114,6 +115,7 @@ class Serving:
         self._stamp = _stamp_time()
         await self._follow_registry(self.fleet)
         self._task = asyncio.create_task(self._follow(self.fleet), name="model changes")
+        self._task.add_done_callback(_note_end)
 
     def note_change(self) -> None:
         """Look at the registry again soon."""
@@ -146,13 +148,32 @@ class Serving:
             await self.fleet.close()
 
     async def _follow(self, fleet: Fleet) -> None:
+        """Act on changes: at once where a model must stop, in turn where one must load, which may take minutes."""
+        due = asyncio.Event()
+        bringing = asyncio.create_task(self._bring_about(fleet, due), name="models that load")
+        try:
+            while not bringing.done():
+                if await self._is_changed():
+                    await self._try(self._stop_unsound, fleet)
+                    due.set()
+            bringing.result()
+        finally:
+            bringing.cancel()
+            await asyncio.wait({bringing})
+
+    async def _bring_about(self, fleet: Fleet, due: asyncio.Event) -> None:
         while True:
-            if await self._is_changed():
-                try:
-                    await self._follow_registry(fleet)
-                except (PortalError, DatabaseError) as error:
-                    logger.error("the models in use could not be read: %s", where(error))
-                    self._stamp = UNREAD
+            await due.wait()
+            due.clear()
+            await self._try(self._follow_registry, fleet)
+
+    async def _try(self, act: Callable[[Fleet], Awaitable[object]], fleet: Fleet) -> None:
+        """Do what needs the registry; where it cannot be read, see to it that somebody tries again."""
+        try:
+            await act(fleet)
+        except (PortalError, DatabaseError) as error:
+            logger.error("the models in use could not be read: %s", where(error))
+            self._stamp = UNREAD
 
     async def _is_changed(self) -> bool:
         """Wait for a message, WATCH_S at most, and say whether there was one or the stamp is another."""
@@ -169,11 +190,8 @@ class Serving:
 
     async def _follow_registry(self, fleet: Fleet) -> None:
         """Bring the pools to what the registry says."""
-        plan = await in_database_thread(read_plan)(fleet.digests)
+        plan = await self._stop_unsound(fleet)
         self.artifacts = plan.artifacts
-        for digest in plan.unsound:
-            self.errors[digest] = CHANGED
-            fleet.stop(digest)
         wanted = {*plan.wanted.values(), plan.default} - {""}
         self._send(fleet, plan)
         for digest in sorted(wanted - fleet.pools.keys(), key=lambda digest: digest != plan.default):
@@ -188,6 +206,14 @@ class Serving:
         fleet.expect_others(len(plan.wanted) > 1)
         self.is_settled = True
 
+    async def _stop_unsound(self, fleet: Fleet) -> Plan:
+        """Stop every model whose file or signature no longer holds, and return what the registry says."""
+        plan = await in_database_thread(read_plan)(fleet.digests)
+        for digest in plan.unsound:
+            self.errors[digest] = CHANGED
+            fleet.stop(digest)
+        return plan
+
     async def _load(self, fleet: Fleet, artifact: ModelArtifact) -> None:
         """Start the pool of an artefact. While there is no other, turns wait for it in its queue."""
         self.errors.pop(artifact.sha256, None)
@@ -196,7 +222,7 @@ class Serving:
             config = await _tuned(artifact)
             await (fleet.add(config) if fleet.pools else fleet.launch(config))
         except ModelNotLoaded as error:
-            self.errors[artifact.sha256] = str(error)
+            self.errors.setdefault(artifact.sha256, str(error))  # one that was stopped says so already
             logger.error("model %s could not be loaded: %s", artifact.sha256[:12], error)
 
     def _send(self, fleet: Fleet, plan: Plan) -> None:
@@ -240,6 +266,12 @@ async def _verify(artifact: ModelArtifact) -> str:
 async def _require_sound(artifact: ModelArtifact) -> None:
     if code := await _verify(artifact):
         raise ModelNotLoaded(LOAD_ERRORS[code])
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    """Say so where nobody follows the registry any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("changes of models are followed no longer: %s", where(error))
 
 
 def _has_many_tenants() -> bool:
