@@ -7,6 +7,7 @@ capability until it gives them up, and its user keeps the files it had: no ids a
 from __future__ import annotations
 
 import ctypes
+import resource
 import struct
 from pathlib import Path
 
@@ -16,12 +17,25 @@ _CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x0800000
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 3, 4, 38, 39
 _PR_CAPBSET_DROP = 24
 _CAPABILITY_VERSION_3 = 0x20080522
+# Many times what an engine takes on a machine with many cores; a machine has some 30,000 for everything.
+MAX_THREADS = 1024
 
 
 def leave_user_namespace() -> str:
     """Enter a user namespace and, in one go, a network namespace. Only before the first thread. Raise OSError."""
     kernel.call("unshare", _CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)
+    _limit_threads()
     return ""
+
+
+def _limit_threads() -> None:
+    """Keep the worker from taking every thread of the machine, so that no other process could be made.
+
+    Within the namespace only its own threads count (Linux 5.14; before, all of the user's). Root is not bound by it.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = MAX_THREADS if hard == resource.RLIM_INFINITY else min(hard, MAX_THREADS)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
 def leave_network() -> str:

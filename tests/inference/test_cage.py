@@ -15,6 +15,7 @@ import pytest
 
 from inference.cage.attempts import ALL
 from inference.cage.names import ATTEMPTS, IN_FORCE, LAYERS, breaches, describe, sum_up
+from inference.cage.rights import MAX_THREADS
 from inference.engine import LayerCheck
 from tests.inference.support import answer, ask, open_pool, scripted, text_of, worker_of
 from tests.inference.test_confinement import process_status
@@ -122,6 +123,12 @@ def test_nobody_in_particular_can_run_a_strict_worker(starter_model: Path) -> No
     assert result["uid"] != 0
     assert "Paris" in result["answer"], result["error"]
     assert breaches(checks_of(result)) == ()
+
+
+def test_a_worker_cannot_take_every_thread_of_the_machine() -> None:
+    result = run("crowding", {})
+    assert result["uid"] != 0
+    assert 256 < result["threads"] < MAX_THREADS
 
 
 @pytest.mark.parametrize("layer", ["user_namespace", "landlock", "seccomp"])
