@@ -4,16 +4,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?=
+PACKAGES := accounts audit chat common consent console crypto inference policy qwenportal registry tenants
 
-.PHONY: help run setup native ctransformers dev test lint format bench messages lock clean
+.PHONY: help run setup compiled native ctransformers dev test lint format bench messages lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (MODEL=qwen fetches the real model)
+run: setup compiled ## Set up what is missing and serve http://127.0.0.1:8000 (MODEL=qwen fetches the real model)
 	@exec $(BIN)/python manage.py quickstart $(if $(MODEL),--model $(MODEL))
 
-setup: $(VENV)/.base ## Build .venv from the locked requirements
+setup: $(VENV)/.base compiled ## Build .venv from the locked requirements
+
+# Each start of the server or of a worker would compile it all again where nothing may be written while it runs.
+compiled: $(VENV)/.base
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 
 native: $(VENV)/.base ## Build llama.cpp for this very processor: the fastest engine (two minutes, needs a compiler)
 	@bash deploy/build-native.sh $(VENV)
@@ -23,7 +28,7 @@ ctransformers: $(VENV)/.base ## Add the ctransformers engine, for GGML and llama
 
 dev: $(VENV)/.dev ## The same, with what tests and linters need
 
-test: $(VENV)/.dev ## Install what is missing, lint and pass every test
+test: $(VENV)/.dev compiled ## Install what is missing, lint and pass every test
 	@bash deploy/system-packages.sh
 	@$(MAKE) --no-print-directory native
 	@$(MAKE) --no-print-directory lint

@@ -11,6 +11,6 @@ echo "Installing $*"
 index=$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null || true)
 [ -z "${PIP_INDEX_URL:-$index}" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$index}}"
 [ -z "${PIP_CERT:-}" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
-if [ ! -x "$venv/bin/uv" ] || ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes "${args[@]}"; then
+if [ ! -x "$venv/bin/uv" ] || ! "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "${args[@]}"; then
   "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes "${args[@]}"
 fi

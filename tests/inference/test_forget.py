@@ -71,8 +71,8 @@ async def test_every_worker_is_told(sent: Sent, monkeypatch: pytest.MonkeyPatch)
 async def test_a_turn_that_runs_is_forgotten_when_it_has_ended_on_the_worker_that_had_it(sent: Sent) -> None:
     async with open_pool(scripted(slots=2, scripted_ms=10)) as pool:
         first = worker_of(pool)
-        erased = await begin(pool, chat("Hello 60", "c1"))
-        other = await begin(pool, chat("Hello 20", "c2"), person="bob")
+        erased = await begin(pool, chat("Hello 300", "c1"))
+        other = await begin(pool, chat("Hello 200", "c2"), person="bob")
         recycling = asyncio.create_task(pool.recycle())
         await until(lambda: worker_of(pool) != first)
         pool.forget(Origin(conversation="c1"))
