@@ -21,6 +21,9 @@ from tests.conftest import Cast
 from tests.console import support
 from tests.inference.support import scripted, until
 
+# The registry is read in the database's thread, also where a test says what it holds.
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 async def serving(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
