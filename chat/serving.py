@@ -224,6 +224,9 @@ class Serving:
         except ModelNotLoaded as error:
             self.errors.setdefault(artifact.sha256, str(error))  # one that was stopped says so already
             logger.error("model %s could not be loaded: %s", artifact.sha256[:12], error)
+        except ValueError:  # No pool can be made of what the file says of itself; the other models go on.
+            self.errors.setdefault(artifact.sha256, LOAD_ERRORS["model_invalid"])
+            logger.error("model %s could not be loaded: no pool can be made for it", artifact.sha256[:12])
 
     def _send(self, fleet: Fleet, plan: Plan) -> None:
         """Send organisations to what they use now; where that is not there, to what they used, if they still may."""

@@ -26,7 +26,8 @@ from inference.templates import TemplateRefused, scan_template
 TIMEOUT_S, CPU_S = 60, 30
 MEMORY_BYTES = 1 << 30
 MAX_ANSWER_BYTES = 1 << 20
-MAX_CONTEXT = 1 << 24
+# A prompt and an answer fit into no less; no pool can be made for a context of one token.
+MIN_CONTEXT, MAX_CONTEXT = 128, 1 << 24
 TEXT_CHARS = 120
 
 # llama.cpp, enum llama_ftype: what general.file_type means.
@@ -121,7 +122,7 @@ def read_inspection(file: BinaryIO, *, file_bytes: int) -> Inspection:
 def _of_header(header: GgufHeader) -> Inspection:
     architecture = _text(header.pairs, "general.architecture")
     context = header.pairs.get(f"{architecture}.context_length", 0)
-    if not architecture or type(context) is not int or not 0 < context <= MAX_CONTEXT:
+    if not architecture or type(context) is not int or not MIN_CONTEXT <= context <= MAX_CONTEXT:
         raise InspectionError("the file does not say its architecture and context length")
     template = header.pairs.get(TEMPLATE, "")
     if not isinstance(template, str):
@@ -157,7 +158,7 @@ def _old_format(file: BinaryIO, *, architecture: str, file_bytes: int) -> Inspec
     if len(head) != 8 or file_bytes < 1 << 10:
         raise InspectionError("the file ends early")
     context = LLAMA_CONTEXT if architecture else struct.unpack("<II", head)[1]
-    if not 0 < context <= MAX_CONTEXT:
+    if not MIN_CONTEXT <= context <= MAX_CONTEXT:
         raise InspectionError("the file does not say its context length")
     return Inspection("ggml", "", architecture, "?", context, 0, "", "", "", "", ())
 

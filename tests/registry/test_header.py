@@ -143,6 +143,8 @@ def pair(key: bytes, rest: bytes) -> bytes:
         changed(general__file_type=(BOOL, True)),
         changed(llama__context_length=None),
         changed(llama__context_length=(U32, 0)),
+        changed(llama__context_length=(U32, 1)),
+        changed(llama__context_length=(U32, 127)),
         changed(llama__context_length=(U64, HUGE)),
         changed(llama__context_length=(STRING, "2048")),
         changed(llama__context_length=(F32, 2048.0)),
