@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from console.artifacts import Mark, Text
-from console.policy_words import KINDS, STAGES, mark_of
-from policy.ruleset import PolicyRule
-
-_STRONGEST_FIRST = ("block", "redact", "consent", "flag", "allow")
+from console.policy_set import SetRule
+from console.policy_words import KINDS, OFF, STAGES, mark_of
+from policy.ruleset import STRENGTH
+from policy.rulesets import RuleFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,13 @@ class Listed:
 
     code: str
     title: str
-    icon: str
-    kind: Text
+    kind: str
+    kind_name: Text
     stages: str
     action: Mark
+    is_off: bool
+    is_base: bool
+    change: str
     hits: int
 
 
@@ -48,13 +50,14 @@ class RuleList:
     kind: str
 
 
-def list_rules(rules: Sequence[PolicyRule], *, hits: Mapping[str, int], wanted: str, kind: str) -> RuleList:
+def list_rules(
+    rules: Sequence[SetRule], *, figures: Mapping[str, RuleFigures], wanted: str, kind: str
+) -> RuleList:
     """Return the rules whose code or title has the wanted text, and that are of the kind; "" is every kind."""
-    language = get_language() or ""
-    found = [rule for rule in rules if _has(rule, wanted, language=language)]
+    found = [rule for rule in rules if wanted.strip().casefold() in f"{rule.code} {rule.name}".casefold()]
     shown = [rule for rule in found if _is_of(rule, kind)]
     return RuleList(
-        rows=[_listed(rule, hits=hits.get(rule.code, 0), language=language) for rule in shown],
+        rows=[_listed(rule, figures.get(rule.code)) for rule in shown],
         tabs=[_tab(key, label, found, current=kind) for key, label in _kinds().items()],
         wanted=wanted,
         kind=kind,
@@ -62,29 +65,32 @@ def list_rules(rules: Sequence[PolicyRule], *, hits: Mapping[str, int], wanted: 
 
 
 def _kinds() -> dict[str, Text]:
-    return {"": _("all"), **KINDS, "output": _("answers")}
+    return {"": _("all"), **KINDS, "output": _("answers"), "own": _("own")}
 
 
-def _has(rule: PolicyRule, wanted: str, *, language: str) -> bool:
-    return wanted.strip().casefold() in f"{rule.code} {rule.title_in(language)}".casefold()
+def _is_of(rule: SetRule, kind: str) -> bool:
+    return (
+        kind in ("", rule.kind)
+        or (kind == "output" and "output" in rule.actions)
+        or (kind == "own" and not rule.is_base)
+    )
 
 
-def _is_of(rule: PolicyRule, kind: str) -> bool:
-    return kind in ("", rule.kind) or (kind == "output" and "output" in rule.actions)
-
-
-def _tab(key: str, label: Text, rules: Sequence[PolicyRule], *, current: str) -> Tab:
+def _tab(key: str, label: Text, rules: Sequence[SetRule], *, current: str) -> Tab:
     return Tab(key, label, sum(_is_of(rule, key) for rule in rules), key == current)
 
 
-def _listed(rule: PolicyRule, *, hits: int, language: str) -> Listed:
-    strongest = min(rule.actions.values(), key=_STRONGEST_FIRST.index)
+def _listed(rule: SetRule, figures: RuleFigures | None) -> Listed:
+    acting = sorted(rule.actions.values(), key=lambda action: STRENGTH[action])  # type: ignore[index]
     return Listed(
         code=rule.code,
-        title=rule.title_in(language),
-        icon=rule.kind,
-        kind=KINDS[rule.kind],
-        stages=" / ".join(str(STAGES[stage]) for stage in rule.actions),
-        action=mark_of(strongest),
-        hits=hits,
+        title=rule.name,
+        kind=rule.kind,
+        kind_name=KINDS[rule.kind],
+        stages=" / ".join(str(STAGES[stage]) for stage in STAGES if stage in rule.actions),
+        action=mark_of(acting[-1]) if acting else OFF,
+        is_off=not acting,
+        is_base=rule.is_base,
+        change=rule.change,
+        hits=figures.hits if figures else 0,
     )

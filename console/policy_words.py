@@ -5,16 +5,25 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from console.artifacts import Mark, Text
-from policy.ruleset import Stage
 
 KINDS: dict[str, Text] = {"keywords": _("keywords"), "pattern": _("pattern")}
-STAGES: dict[Stage, Text] = {"input": _("messages"), "output": _("answers")}
+STAGES: dict[str, Text] = {"input": _("messages"), "output": _("answers")}
 ACTIONS: dict[str, Mark] = {
     "block": Mark("danger", _("block")),
     "redact": Mark("warn", _("redact")),
     "consent": Mark("warn", _("ask first")),
     "flag": Mark("info", _("flag")),
     "allow": Mark("mute", _("allow")),
+}
+OFF = Mark("mute", _("off"))
+VALIDATOR_NAMES: dict[str, Text] = {
+    "any": _("none"),
+    "resident_id": _("resident identity number (GB 11643)"),
+    "card_number": _("bank card number (Luhn)"),
+    "credit_code": _("unified social credit code (GB 32100)"),
+    "iban": _("international bank account number"),
+    "social_security_number": _("US social security number"),
+    "ip_address": _("IP address"),
 }
 VERDICTS: dict[tuple[str, str], Mark] = {
     ("input", "block"): Mark("danger", _("Would be blocked")),
@@ -30,5 +39,5 @@ VERDICTS: dict[tuple[str, str], Mark] = {
 
 
 def mark_of(action: str) -> Mark:
-    """Return an action in words."""
-    return ACTIONS[action]
+    """Return an action in words; "off" is one."""
+    return ACTIONS.get(action, OFF)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console import model_views, policy_views, views
+from console import model_views, policy_version_views, policy_views, views
 
 app_name = "console"
 
@@ -10,7 +10,23 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("policy/", policy_views.rules, name="policy"),
     path("policy/bench/", policy_views.bench, name="policy_bench"),
+    path("policy/new/", policy_views.new_rule, name="policy_new"),
+    path("policy/save/", policy_views.save, name="policy_save"),
     path("policy/rules/<str:code>/", policy_views.rules, name="policy_rule"),
+    path("policy/rules/<str:code>/remove/", policy_views.remove, name="policy_remove"),
+    path("policy/rules/<str:code>/words/", policy_views.words, name="policy_words"),
+    path("policy/versions/", policy_version_views.history, name="policy_history"),
+    path("policy/versions/<uuid:version_id>/", policy_version_views.version, name="policy_version"),
+    path("policy/versions/<uuid:version_id>/try/", policy_version_views.try_out, name="policy_try"),
+    path("policy/versions/<uuid:version_id>/submit/", policy_version_views.submit, name="policy_submit"),
+    path("policy/versions/<uuid:version_id>/discard/", policy_version_views.discard, name="policy_discard"),
+    path("policy/versions/<uuid:version_id>/reopen/", policy_version_views.reopen, name="policy_reopen"),
+    path("policy/versions/<uuid:version_id>/approve/", policy_version_views.approve, name="policy_approve"),
+    path("policy/versions/<uuid:version_id>/reject/", policy_version_views.reject, name="policy_reject"),
+    path("policy/versions/<uuid:version_id>/publish/", policy_version_views.publish, name="policy_publish"),
+    path(
+        "policy/versions/<uuid:version_id>/rollback/", policy_version_views.rollback, name="policy_rollback"
+    ),
     path("installation/", views.installation, name="installation"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),

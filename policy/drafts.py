@@ -14,7 +14,7 @@ from accounts.roles import POLICY_EDIT
 from common import clock
 from common.errors import NotFound
 from policy.base import base_rules
-from policy.errors import PolicyActRefused, RuleRefused, WrongStage
+from policy.errors import PolicyActRefused, RuleChanged, RuleRefused, WrongStage
 from policy.history import act, locked, require
 from policy.layers import MAX_TENANT_RULES, LayerRule, check_entry, compose
 from policy.models import OPEN, RuleSetVersion, Status, TenantRule
@@ -49,17 +49,21 @@ def draft_of(by: User) -> RuleSetVersion:
     return draft
 
 
-def save_rule(draft: RuleSetVersion, row: dict[str, Any], *, by: User) -> LayerRule:
+def save_rule(draft: RuleSetVersion, row: dict[str, Any], *, by: User, seen: str | None = None) -> LayerRule:
     """Add an entry to a draft, or put it in the place of the one with its code; `row` as in a rule file.
 
-    Without `keywords` and `pattern` the entry changes a rule of the base (see policy.layers).
-    Raises RuleRefused, WrongStage, NotFound, PermissionMissing.
+    Without `keywords` and `pattern` the entry changes a rule of the base (see policy.layers). `seen` is the stamp of
+    the entry that was looked at, "" where there was none: what somebody else wrote meanwhile is not overwritten.
+    Raises RuleRefused, RuleChanged, WrongStage, NotFound, PermissionMissing.
     """
     entry = LayerRule(str(row.get("code", "?")), row)
     _check(entry)
     with act("policy.draft", by=by, permission=POLICY_EDIT, object_type="rule", object_id=entry.code):
         version = _writable(draft)
-        layer = {known.code: known for known in layer_of(version)} | {entry.code: entry}
+        layer = {known.code: known for known in layer_of(version)}
+        if seen is not None and seen != (layer[entry.code].stamp if entry.code in layer else ""):
+            raise RuleChanged
+        layer[entry.code] = entry
         _check_whole(list(layer.values()))
         _put(version, entry)
         _note_change(version, by=by)

@@ -146,5 +146,12 @@ class RuleRefused(PolicyActRefused):
         return self.detail
 
 
+class RuleChanged(PolicyActRefused):
+    """Somebody else wrote on the rule since it was looked at; nothing was overwritten."""
+
+    code = "policy_rule_changed"
+    message = _("Somebody else changed this rule meanwhile.")
+
+
 class VersionFixed(RuntimeError):
     """The program tried to change what never changes: a mistake in the program."""

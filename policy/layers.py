@@ -7,6 +7,8 @@ rule out of that stage. A base rule that is `locked` can be made stronger only.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -40,6 +42,12 @@ class LayerRule:
         """Return whether the entry changes a rule of the base instead of adding one."""
         return not {"keywords", "pattern"} & self.row.keys() and self.row.keys() <= _CHANGE_KEYS
 
+    @property
+    def stamp(self) -> str:
+        """Return what tells two texts of the entry apart."""
+        text = json.dumps(self.row, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 def check_entry(entry: LayerRule, base: RuleSet) -> None:
     """Raise RuleFileError where the entry cannot stand over this base."""
@@ -63,7 +71,7 @@ def compose(base: RuleSet, layer: Sequence[LayerRule], *, version: str) -> RuleS
     Raises RuleFileError.
     """
     changes = {entry.code: entry for entry in layer if entry.changes_base}
-    rules = [_changed(rule, changes.get(rule.code)) for rule in base.rules]
+    rules = [change_rule(rule, changes.get(rule.code)) for rule in base.rules]
     rules += [
         read_rule(entry.row, order=len(base.rules) + place)
         for place, entry in enumerate(layer)
@@ -85,7 +93,8 @@ def _check_change(entry: LayerRule, rule: PolicyRule) -> None:
             raise RuleFileError(f"rule {entry.code}: is locked and cannot be weakened")
 
 
-def _changed(rule: PolicyRule, entry: LayerRule | None) -> PolicyRule:
+def change_rule(rule: PolicyRule, entry: LayerRule | None) -> PolicyRule:
+    """Return a rule of the base as the entry leaves it."""
     if entry is None:
         return rule
     actions = dict(rule.actions)

@@ -46,6 +46,31 @@ console:policy       GET   /console/policy/          302 404 404 404 200 404 404
 console:policy_rule  GET   /console/policy/rules/PII-ID-01/ 302 404 404 404 200 404 404 404 404
 console:policy_bench GET   /console/policy/bench/    302 405 405 405 405 405 405 405 405
 console:policy_bench POST  /console/policy/bench/    302 404 404 404 200 404 404 404 404
+console:policy_new GET /console/policy/new/ 302 404 404 404 200 404 404 404 404
+console:policy_save GET /console/policy/save/ 302 405 405 405 405 405 405 405 405
+console:policy_save POST /console/policy/save/ 302 404 404 404 400 404 404 404 404
+console:policy_remove GET /console/policy/rules/NORTH-01/remove/ 302 405 405 405 405 405 405 405 405
+console:policy_remove POST /console/policy/rules/NORTH-01/remove/ 302 404 404 404 302 404 404 404 404
+console:policy_words GET /console/policy/rules/NORTH-01/words/ 302 404 404 404 200 404 404 404 404
+console:policy_words POST /console/policy/rules/NORTH-01/words/ 302 404 404 404 400 404 404 404 404
+console:policy_history GET /console/policy/versions/ 302 404 404 404 200 404 404 404 404
+console:policy_version GET /console/policy/versions/{rules}/ 302 404 404 404 200 404 404 404 404
+console:policy_try GET /console/policy/versions/{rules}/try/ 302 405 405 405 405 405 405 405 405
+console:policy_try POST /console/policy/versions/{rules}/try/ 302 404 404 404 302 404 404 404 404
+console:policy_submit GET /console/policy/versions/{rules}/submit/ 302 405 405 405 405 405 405 405 405
+console:policy_submit POST /console/policy/versions/{rules}/submit/ 302 404 404 404 302 404 404 404 404
+console:policy_discard GET /console/policy/versions/{rules}/discard/ 302 405 405 405 405 405 405 405 405
+console:policy_discard POST /console/policy/versions/{rules}/discard/ 302 404 404 404 302 404 404 404 404
+console:policy_reopen GET /console/policy/versions/{rules}/reopen/ 302 405 405 405 405 405 405 405 405
+console:policy_reopen POST /console/policy/versions/{rules}/reopen/ 302 404 404 404 302 404 404 404 404
+console:policy_approve GET /console/policy/versions/{rules}/approve/ 302 405 405 405 405 405 405 405 405
+console:policy_approve POST /console/policy/versions/{rules}/approve/ 302 404 404 404 302 404 404 404 404
+console:policy_reject GET /console/policy/versions/{rules}/reject/ 302 405 405 405 405 405 405 405 405
+console:policy_reject POST /console/policy/versions/{rules}/reject/ 302 404 404 404 302 404 404 404 404
+console:policy_publish GET /console/policy/versions/{rules}/publish/ 302 405 405 405 405 405 405 405 405
+console:policy_publish POST /console/policy/versions/{rules}/publish/ 302 404 404 404 302 404 404 404 404
+console:policy_rollback GET /console/policy/versions/{rules}/rollback/ 302 405 405 405 405 405 405 405 405
+console:policy_rollback POST /console/policy/versions/{rules}/rollback/ 302 404 404 404 302 404 404 404 404
 console:installation GET   /console/installation/    302 404 404 404 404 404 200 404 404
 console:models         GET   /console/models/                 302 404 404 200 200 404 200 404 404
 console:models_live    GET   /console/models/live/            302 404 404 200 200 404 200 404 404
@@ -89,6 +114,8 @@ FORM = {
 }
 # The artefact that waits for a second person; `{model}` in the table.
 MODEL = uuid.UUID("00000000-0000-4000-8000-000000000001")
+# The draft of rules of the cast's first organisation; `{rules}` in the table.
+RULES = uuid.UUID("00000000-0000-4000-8000-000000000002")
 
 
 @dataclass(frozen=True)
@@ -102,7 +129,7 @@ class Row:
 
     def ask(self, client: Client, **values: object) -> Any:
         """Send the request and return the response."""
-        path = self.path.format(model=MODEL, **values)
+        path = self.path.format(model=MODEL, rules=RULES, **values)
         return client.get(path) if self.method == "GET" else client.post(path, FORM)
 
     def __str__(self) -> str:

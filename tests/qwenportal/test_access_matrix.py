@@ -14,7 +14,7 @@ from audit.models import AuditEvent
 from chat.models import Conversation
 from tenants.scope import tenant_scope
 from tests.conftest import Cast
-from tests.qwenportal.support import EVERYBODY, MODEL, ROWS, Row, browser, every_name
+from tests.qwenportal.support import EVERYBODY, MODEL, ROWS, RULES, Row, browser, every_name
 from tests.tenants.support import tenant_of
 
 
@@ -63,7 +63,9 @@ def test_no_address_takes_another_method(method: str, cast: Cast, conversation: 
     client = browser(cast.member)
     for row in {row.path: row for row in ROWS}.values():
         with transaction.atomic():
-            status = getattr(client, method)(row.path.format(id=conversation.pk, model=MODEL)).status_code
+            status = getattr(client, method)(
+                row.path.format(id=conversation.pk, model=MODEL, rules=RULES)
+            ).status_code
             transaction.set_rollback(True)
         assert status in {302, 404, 405} | ({200} if method == "options" else set()), row
 

@@ -1,0 +1,169 @@
+"""Lead the draft to publication and back, by two people: history, differences, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from accounts.roles import POLICY_APPROVE, POLICY_EDIT, POLICY_VIEW
+from common.access import require_permission
+from common.errors import BadRequest
+from console.model_forms import ReasonForm
+from console.policy_versions import show_versions, version_of, version_page
+from policy import rulesets
+from policy.errors import PolicyActRefused, PolicyReasonNeeded
+from policy.history import MAX_REASON_CHARS
+from policy.models import RuleSetVersion, Status
+
+
+@require_safe
+@require_permission(POLICY_VIEW)
+def history(request: HttpRequest) -> HttpResponse:
+    """Show every version, with what changed in it."""
+    context = {"versions": show_versions(_account(request))}
+    return render(request, "console/policy/history.html", context)
+
+
+@require_safe
+@require_permission(POLICY_VIEW)
+def version(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Show one version: what changed, what the dry run found, who decided."""
+    return _version(request, version_of(version_id))
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def try_out(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Run the draft on the sample texts, beside what is in force."""
+    row = version_of(version_id)
+    act = partial(rulesets.dry_run, row, by=_account(request))
+    return _done(request, row, act, gettext("The draft was tried on the sample texts."))
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def submit(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Ask for a second person's approval."""
+    row, note = version_of(version_id), _reason(request)
+    return _done(
+        request,
+        row,
+        partial(rulesets.submit, row, by=_account(request), note=note),
+        gettext("Submitted for approval."),
+    )
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def discard(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Give the draft up."""
+    row = version_of(version_id)
+    act = partial(rulesets.discard_draft, row, by=_account(request))
+    return _done(request, row, act, gettext("The draft is discarded."))
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def reopen(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Take a version back to work on it."""
+    row = version_of(version_id)
+    act = partial(rulesets.reopen, row, by=_account(request))
+    return _done(request, row, act, gettext("Taken back: it can be changed again."))
+
+
+@require_POST
+@require_permission(POLICY_APPROVE)
+def approve(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Approve as the second person, or alone with a reason where there is none."""
+    row, reason = version_of(version_id), _reason(request)
+    act = partial(rulesets.approve, row, by=_account(request), reason=reason)
+    return _with_reason(request, row, act, gettext("Approved."), typed=reason)
+
+
+@require_POST
+@require_permission(POLICY_APPROVE)
+def reject(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Send a version back to its author."""
+    row, reason = version_of(version_id), _reason(request)
+    act = partial(rulesets.reject, row, by=_account(request), reason=reason)
+    return _with_reason(request, row, act, gettext("Sent back."), typed=reason)
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def publish(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Put an approved version into force."""
+    row = version_of(version_id)
+    act = partial(rulesets.publish, row, by=_account(request))
+    return _done(request, row, act, gettext("Published: every new turn follows it within seconds."))
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def rollback(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Bring back what an earlier version says; what would be weaker waits for approval."""
+    row, reason = version_of(version_id), _reason(request)
+    try:
+        brought = rulesets.rollback(row, by=_account(request), reason=reason)
+    except PolicyReasonNeeded as error:
+        return _version(request, row, typed=reason, error=gettext(str(error)), status=400)
+    except PolicyActRefused as error:
+        messages.error(request, gettext(str(error)))
+        return redirect("console:policy_version", row.pk)
+    if brought.status == Status.PUBLISHED:
+        messages.success(request, gettext("%(label)s is in force again.") % {"label": row.label})
+    else:
+        messages.info(request, gettext("Something would be weaker than now: it waits for a second person."))
+    return redirect("console:policy_version", brought.pk)
+
+
+def _with_reason(
+    request: HttpRequest, row: RuleSetVersion, act: Callable[[], object], said: str, *, typed: str
+) -> HttpResponse:
+    """Do what may need a reason; where one is missing, the page comes back and asks for it."""
+    try:
+        return _done(request, row, act, said)
+    except PolicyReasonNeeded as error:
+        return _version(request, version_of(row.pk), typed=typed, error=gettext(str(error)), status=400)
+
+
+def _done(request: HttpRequest, row: RuleSetVersion, act: Callable[[], object], said: str) -> HttpResponse:
+    """Do the act and say so, or say why it was refused. Raises PolicyReasonNeeded."""
+    try:
+        act()
+    except PolicyReasonNeeded:
+        raise
+    except PolicyActRefused as error:
+        messages.error(request, gettext(str(error)))
+    else:
+        messages.success(request, said)
+    is_there = RuleSetVersion.objects.filter(pk=row.pk).exclude(status=Status.DISCARDED).exists()
+    return redirect("console:policy_version", row.pk) if is_there else redirect("console:policy")
+
+
+def _version(
+    request: HttpRequest, row: RuleSetVersion, *, typed: str = "", error: str = "", status: int = 200
+) -> HttpResponse:
+    page = version_page(row, _account(request), typed=typed, error=error)
+    context = {"page": page, "reason_max_chars": MAX_REASON_CHARS}
+    return render(request, "console/policy/version.html", context, status=status)
+
+
+def _reason(request: HttpRequest) -> str:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    return str(form.cleaned_data["reason"])
+
+
+def _account(request: HttpRequest) -> User:
+    return cast(User, request.user)
