@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from policy.budget import Check, no_budget
+from policy.injection import Injection, default_detector
 from policy.normalise import Normalised, normalise
 from policy.ruleset import STRENGTH, Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
 
@@ -21,7 +22,8 @@ def evaluate(
     acting = rules.at(stage)
     seen = normalise(text)
     check()
-    matches = tuple(find_matches(seen, acting, check=check))
+    found = [*find_matches(seen, acting, check=check), *judge_whole(text, seen, acting, check=check)]
+    matches = tuple(sorted(found, key=_from_the_left))
     deciding = strongest((match.rule for match in matches), stage=stage)
     if deciding is None:
         return PolicyDecision(action="allow")
@@ -44,9 +46,36 @@ def strongest(rules: Iterable[PolicyRule], *, stage: Stage) -> PolicyRule | None
 
 
 def find_matches(seen: Normalised, acting: StageRules, *, check: Check = no_budget) -> list[Match]:
-    """Return every valid match, from the left; of two at one place, the earlier rule's first."""
-    found = [*_find_keywords(seen, acting, check), *_find_patterns(seen, acting, check)]
-    return sorted(found, key=lambda match: (match.start, match.rule.order, match.end))
+    """Return every match of keywords and patterns, from the left; of two at one place, the earlier rule's first."""
+    return sorted(
+        [*_find_keywords(seen, acting, check), *_find_patterns(seen, acting, check)], key=_from_the_left
+    )
+
+
+def judge_whole(
+    text: str, seen: Normalised, acting: StageRules, *, check: Check = no_budget
+) -> Iterator[Match]:
+    """Yield the matches of rules that judge a text as a whole: each signal of an injection; what is too long."""
+    injection: Injection | None = None
+    for rule in acting.whole:
+        if rule.kind == "length":
+            if len(text) > rule.max_chars:
+                yield Match(rule, rule.max_chars, len(text), "")
+            continue
+        injection = injection or default_detector().score(text, seen, check=check)
+        if injection.score >= rule.threshold:
+            yield from _signals(rule, injection, text)
+
+
+def _signals(rule: PolicyRule, injection: Injection, text: str) -> Iterator[Match]:
+    for hit in injection.hits:
+        name = " > ".join((*hit.layers, hit.name))
+        form = text[hit.start : hit.end]
+        yield Match(rule, hit.start, hit.end, form, signal=name, points=hit.points, score=injection.score)
+
+
+def _from_the_left(match: Match) -> tuple[int, int, int]:
+    return match.start, match.rule.order, match.end
 
 
 def mask(text: str, matches: Sequence[Match]) -> str:
@@ -83,7 +112,7 @@ def _find_keywords(seen: Normalised, acting: StageRules, check: Check) -> Iterat
     for found in acting.keywords.find(seen):
         check()
         form = seen.letters[found.start : found.end]
-        yield Match(acting.rules[found.keyword.owner], *seen.span(found.start, found.end), form)
+        yield Match(acting.by_place[found.keyword.owner], *seen.span(found.start, found.end), form)
 
 
 def _find_patterns(seen: Normalised, acting: StageRules, check: Check) -> Iterator[Match]:

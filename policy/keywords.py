@@ -55,6 +55,8 @@ def read_keyword(word: str, *, owner: int) -> Keyword:
     letters = normalise(word.strip()).letters.strip()
     if not letters:
         raise ValueError("a keyword is empty, or nothing of it can be seen")
+    if letters.isalnum():
+        return Keyword(owner, letters, "", frozenset())
     if not _PLAIN.fullmatch(letters):
         return Keyword(owner, "", letters, frozenset())
     core = normalise(letters).core

@@ -1,7 +1,7 @@
 """Lay an organisation's rules over the installation's base. Pure: no database, no settings.
 
-An entry with `keywords` or `pattern` is a rule of the organisation's own, in the form of a rule file's table. An entry
-with neither changes a rule of the base: its `input` and `output` take the place of the base's, and "off" takes the
+An entry that says what to look for is a rule of the organisation's own, in the form of a rule file's table. Any other
+changes a rule of the base: its `input` and `output` take the place of the base's, and "off" takes the
 rule out of that stage. A base rule that is `locked` can be made stronger only.
 """
 
@@ -16,6 +16,8 @@ from typing import Any, cast
 from policy.ruleset import (
     STAGES,
     STRENGTH,
+    WAYS,
+    WHOLE,
     Action,
     PolicyRule,
     RuleFileError,
@@ -28,6 +30,7 @@ from policy.ruleset import (
 OFF = "off"
 MAX_TENANT_RULES = 500
 _CHANGE_KEYS = {"code", *STAGES}
+_SEARCHES = ("pattern", "validator", *WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class LayerRule:
     @property
     def changes_base(self) -> bool:
         """Return whether the entry changes a rule of the base instead of adding one."""
-        return not {"keywords", "pattern"} & self.row.keys() and self.row.keys() <= _CHANGE_KEYS
+        return not set(WAYS) & self.row.keys() and self.row.keys() <= _CHANGE_KEYS
 
     @property
     def stamp(self) -> str:
@@ -166,7 +169,7 @@ def _weakens(before: LayerRule | None, after: LayerRule | None, rule: PolicyRule
         return True
     if before is None or before.changes_base or after is None:
         return False
-    same_search = all(before.row.get(key) == after.row.get(key) for key in ("pattern", "validator"))
+    same_search = all(before.row.get(key) == after.row.get(key) for key in _SEARCHES)
     return not same_search or not _words(before).keys() <= _words(after).keys()
 
 

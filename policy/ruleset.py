@@ -17,6 +17,7 @@ from typing import Any, Literal
 import re2
 
 from policy.beginnings import beginnings_of
+from policy.injection import default_detector
 from policy.keywords import KeywordIndex, read_keyword
 from policy.validators import VALIDATORS
 
@@ -25,6 +26,7 @@ Action = Literal["allow", "flag", "consent", "redact", "block"]
 
 # From the weakest to the strongest; which rule decides follows from it, and whether a change weakens a rule.
 STRENGTH: dict[Action, int] = {"allow": 0, "flag": 1, "consent": 2, "redact": 3, "block": 4}
+Kind = Literal["keywords", "pattern", "injection", "length"]
 
 DEFAULT_RULES = Path(__file__).with_name("default.toml")
 MAX_RULES = 500
@@ -33,12 +35,17 @@ RE2_MEMORY = 64 << 20
 NOTHING = r"[^\x00-\x{10FFFF}]"
 
 STAGES: tuple[Stage, ...] = ("input", "output")
+# Kinds that judge a text as a whole: there is nothing to mask, and no answer can be judged before its end.
+WHOLE: tuple[Kind, ...] = ("injection", "length")
+WAYS: tuple[Kind, ...] = ("keywords", "pattern", *WHOLE)
 _KEYS = {
     "category",
     "code",
+    "injection",
     "input",
     "keywords",
     "locked",
+    "length",
     "mask",
     "output",
     "pattern",
@@ -59,13 +66,14 @@ class PolicyRule:
     """One rule: what it looks for, where, and what then happens.
 
     It looks for `words` or for `pattern`; `beginnings` is the pattern of whatever, at the end of a text, may be the
-    beginning of a match. `order` is its place in the set. An organisation cannot weaken a rule of the base that is
-    `locked`.
+    beginning of a match. Or it judges a whole question: one that looks like an injection with a score of `threshold` or
+    more, or one that is longer than `max_chars`. `order` is its place in the set. An organisation cannot weaken a rule
+    of the base that is `locked`.
     """
 
     code: str
     title: dict[str, str]
-    kind: Literal["keywords", "pattern"]
+    kind: Kind
     actions: dict[Stage, Action]
     mask: str
     order: int
@@ -74,6 +82,8 @@ class PolicyRule:
     words: tuple[str, ...] = ()
     pattern: Any = None
     beginnings: str = ""
+    threshold: float = 0.0
+    max_chars: int = 0
     is_valid: Callable[[str], bool] = VALIDATORS["any"]
     locked: bool = False
 
@@ -84,12 +94,19 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A place that a rule matched: characters `start` to `end` (excluded) of the original, which read `form`."""
+    """A place that a rule matched: characters `start` to `end` (excluded) of the original, which read `form`.
+
+    A rule of kind injection matches by several signals: each is a match, with its name and points, and with the score
+    of the whole text.
+    """
 
     rule: PolicyRule
     start: int
     end: int
     form: str
+    signal: str = ""
+    points: float = 0.0
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +127,15 @@ class PolicyDecision:
 class StageRules:
     """The rules that act at a stage, put together so that ordinary text costs the same however many there are.
 
-    `any_pattern` finds a match of any pattern; `any_beginning`, at the end of a text, the leftmost that may become one.
+    `by_place` has the rules by their place in the set, by which keywords know them. `whole` are those that
+    judge a text as a whole. `any_pattern` finds a match of any pattern; `any_beginning`, at the end of a text, the
+    leftmost that may become one.
     """
 
     rules: tuple[PolicyRule, ...]
+    by_place: dict[int, PolicyRule]
     patterns: tuple[PolicyRule, ...]
+    whole: tuple[PolicyRule, ...]
     keywords: KeywordIndex
     any_pattern: Any
     any_beginning: Any
@@ -156,29 +177,41 @@ def read_rules(path: Path) -> RuleSet:
 
 def make_rule_set(rules: Sequence[PolicyRule], *, version: str) -> RuleSet:
     """Put rules together. Raises RuleFileError where their patterns are too large together."""
+    words = [
+        tuple(read_keyword(word, owner=number) for word in rule.words) for number, rule in enumerate(rules)
+    ]
+    found: dict[tuple[int, ...], KeywordIndex] = {}
+
+    def index(numbers: tuple[int, ...]) -> KeywordIndex:
+        """Return the keywords of these rules; stages often have the same ones, and there may be very many."""
+        if numbers not in found:
+            found[numbers] = KeywordIndex(word for number in numbers for word in words[number])
+        return found[numbers]
+
+    every: tuple[Action, ...] = ("flag", "consent", "redact", "block")
     return RuleSet(
         version=version,
         rules=tuple(rules),
-        stages={
-            stage: _stage(_acting(rules, stage, ("flag", "consent", "redact", "block"))) for stage in STAGES
-        },
-        stream=_stage(_acting(rules, "output", ("redact", "block"))),
+        stages={stage: _stage(rules, stage, every, index) for stage in STAGES},
+        stream=_stage(rules, "output", ("redact", "block"), index),
     )
 
 
-def _acting(rules: Iterable[PolicyRule], stage: Stage, actions: tuple[Action, ...]) -> tuple[PolicyRule, ...]:
-    return tuple(rule for rule in rules if rule.actions.get(stage) in actions)
-
-
-def _stage(rules: tuple[PolicyRule, ...]) -> StageRules:
-    patterns = tuple(rule for rule in rules if rule.kind == "pattern")
+def _stage(
+    rules: Sequence[PolicyRule],
+    stage: Stage,
+    actions: tuple[Action, ...],
+    index: Callable[[tuple[int, ...]], KeywordIndex],
+) -> StageRules:
+    acting = {number: rule for number, rule in enumerate(rules) if rule.actions.get(stage) in actions}
+    patterns = tuple(rule for rule in acting.values() if rule.kind == "pattern")
     try:
         return StageRules(
-            rules=rules,
+            rules=tuple(acting.values()),
+            by_place=acting,
             patterns=patterns,
-            keywords=KeywordIndex(
-                read_keyword(word, owner=number) for number, rule in enumerate(rules) for word in rule.words
-            ),
+            whole=tuple(rule for rule in acting.values() if rule.kind in WHOLE),
+            keywords=index(tuple(number for number, rule in acting.items() if rule.words)),
             any_pattern=_compile(_any_of(rule.pattern.pattern for rule in patterns)),
             any_beginning=_compile(rf"(?:{_any_of(rule.beginnings for rule in patterns)})\z"),
         )
@@ -207,6 +240,11 @@ def read_rule(row: Any, *, order: int) -> PolicyRule:
         }
         if "keywords" in row:
             return PolicyRule(kind="keywords", words=_words(row["keywords"]), **common)
+        if "injection" in row:
+            default_detector()  # read now, so that nobody's question waits for it
+            return PolicyRule(kind="injection", threshold=float(row["injection"]), **common)
+        if "length" in row:
+            return PolicyRule(kind="length", max_chars=row["length"], **common)
         source = _source(row["pattern"])
         return PolicyRule(
             kind="pattern",
@@ -238,12 +276,24 @@ def _check_shape(row: Any) -> None:
         "needs input or output = block, redact, consent or flag": actions
         and all(action in STRENGTH and action != "allow" for action in actions),
         "consent is asked for questions only, not for output": row.get("output") != "consent",
-        "needs either keywords or a pattern": ("keywords" in row) != ("pattern" in row),
+        "needs one of keywords, pattern, injection and length": sum(key in row for key in WAYS) == 1,
+        "injection is a score between 0 and 1": _is_score(row.get("injection", 0.5)),
+        "length is a number of characters, 1 at least": _is_length(row.get("length", 1)),
+        "injection and length block or flag questions only": not row.keys() & set(WHOLE)
+        or ("output" not in row and row.get("input") in ("block", "flag")),
         "needs one of the validators": str(row.get("validator", "any")) in VALIDATORS,
     }
     for demand, is_met in demands.items():
         if not is_met:
             raise ValueError(demand)
+
+
+def _is_score(value: Any) -> bool:
+    return type(value) is float and 0 < value < 1
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 def _source(pattern: str) -> str:
