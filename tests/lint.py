@@ -29,11 +29,23 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # What people write and read; catalogues and locked requirements are made by tools.
 WRITTEN = {".css", ".html", ".js", ".md", ".py", ".sh", ".toml"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50
+# Ways around the tenant scope, and the files that may take one, each for its reason.
+AROUND_SCOPE = {"raw", "_base_manager", "_raw_delete", "extra"}
+CURSORS = {"cursor"}
+MAY_USE_CURSORS = {
+    "audit/guards.py",  # triggers
+    "policy/guards.py",  # triggers
+    "registry/guards.py",  # triggers
+    "qwenportal/views.py",  # /readyz asks for 1
+    "tenants/postgres/base.py",  # tells PostgreSQL the scope
+    "tenants/walls.py",  # looks at the catalogue
+}
+MAY_GO_AROUND = {"tenants/managers.py"}  # the guard itself
 
 
 def main() -> int:
     """Measure the files, run each command under the tests' settings, and return 1 if anything fails."""
-    overlong = [line for path in written_files() for line in too_long(path)]
+    overlong = [line for path in written_files() for line in (*too_long(path), *around_scope(path))]
     print(*overlong, sep="\n", end="\n" if overlong else "")  # noqa: T201 (a command's output)
     return 1 if run_commands() or overlong else 0
 
@@ -60,6 +72,38 @@ def too_long(path: Path) -> Iterator[str]:
             lines = node.end_lineno - node.lineno + 1
             if lines > MAX_FUNCTION_LINES:
                 yield f"{path}:{node.lineno}: {node.name} has {lines} lines; at most {MAX_FUNCTION_LINES}"
+
+
+def around_scope(path: Path) -> Iterator[str]:
+    """Say where a file of the portal reaches the database past the tenant scope."""
+    name = path.relative_to(REPOSITORY).as_posix()
+    if path.suffix != ".py" or name.startswith(("tests/", "benchmarks/", "deploy/", "inference/")):
+        return
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and (node in called or node.attr == "_base_manager"):
+            if _goes_around(node, name):
+                yield f"{name}:{node.lineno}: {node.attr} goes around the tenant scope; see tests/lint.py"
+            elif name not in MAY_GO_AROUND and _is_bare(node):
+                yield f"{name}:{node.lineno}: a manager or query set without the tenant scope; see tests/lint.py"
+
+
+def _goes_around(node: ast.Attribute, name: str) -> bool:
+    if node.attr in CURSORS:
+        return name not in MAY_USE_CURSORS
+    if node.attr == "using":
+        return isinstance(node.value, ast.Attribute) and node.value.attr == "objects"
+    return node.attr in AROUND_SCOPE and name not in MAY_GO_AROUND
+
+
+def _is_bare(called: ast.Attribute) -> bool:
+    """Tell `models.Manager()` and `models.QuerySet(…)` from subclasses, which say in their own place what they do."""
+    return (
+        called.attr in {"Manager", "QuerySet"}
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "models"
+    )
 
 
 def run_commands() -> int:
