@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -117,7 +117,6 @@ def _load(root: Path, env: Environment) -> PortalSettings:
     data_dir = env.path("PORTAL_DATA_DIR", default=root / "var")
     host = env.text("PORTAL_HOST", default="127.0.0.1")
     port = env.integer("PORTAL_PORT", default=8000, low=1, high=65535)
-    engine = env.choice("PORTAL_ENGINE", choices=get_args(EngineChoice), default="auto")
     return PortalSettings(
         mode=mode,
         data_dir=data_dir,
@@ -134,35 +133,43 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         model_signatures=_model_signatures(env, mode=mode),
         model_keys=_optional_path(env.text("PORTAL_MODEL_KEYS")),
         model_scan_hours=env.integer("PORTAL_MODEL_SCAN_HOURS", default=24, low=0, high=720),
-        engine=cast(EngineChoice, engine),
-        sandbox=_sandbox(env, mode=mode),
-        scripted_ms=env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
-        slots=env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
-        prefix_cache_mib=env.integer("PORTAL_PREFIX_CACHE_MIB", default=0, low=0, high=65_536),
-        threads=env.integer("PORTAL_THREADS", default=0, low=0, high=256),
-        context_tokens=env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
-        worker_memory_mib=env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),
-        max_prompt_tokens=env.integer("PORTAL_MAX_PROMPT_TOKENS", default=0, low=0, high=32_768),
-        max_new_tokens=env.integer("PORTAL_MAX_NEW_TOKENS", default=512, low=1, high=4096),
         max_prompt_chars=env.integer("PORTAL_MAX_PROMPT_CHARS", default=8000, low=1, high=100_000),
         rate_per_minute=env.integer("PORTAL_RATE_PER_MINUTE", default=5, low=1, high=6000),
         running_per_person=env.integer("PORTAL_RUNNING_PER_PERSON", default=1, low=1, high=16),
         queue_length=env.integer("PORTAL_QUEUE_LENGTH", default=64, low=0, high=10_000),
         queue_timeout_s=env.integer("PORTAL_QUEUE_TIMEOUT_S", default=60, low=1, high=3600),
-        wall_time_s=env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
-        hang_s=env.integer("PORTAL_HANG_S", default=30, low=5, high=600),
-        standby=_standby(env),
-        recycle_hour=env.integer("PORTAL_RECYCLE_HOUR", default=3, low=-1, high=23),
-        recycle_turns=env.integer("PORTAL_RECYCLE_TURNS", default=5000, low=0, high=10_000_000),
-        worker_soft_mib=env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
         policy_file=_optional_path(env.text("PORTAL_POLICY_FILE")),
         policy_budget_ms=env.integer("PORTAL_POLICY_BUDGET_MS", default=250, low=10, high=60_000),
-        system_prompt=env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),
         session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
         lockout_minutes=env.integer("PORTAL_LOCKOUT_MINUTES", default=15, low=1, high=1440),
+        **_engine(env, mode=mode),
     )
+
+
+def _engine(env: Environment, *, mode: Mode) -> dict[str, Any]:
+    """Return the settings of the engine and its workers, by field."""
+    engine = env.choice("PORTAL_ENGINE", choices=get_args(EngineChoice), default="auto")
+    return {
+        "engine": cast(EngineChoice, engine),
+        "sandbox": _sandbox(env, mode=mode),
+        "scripted_ms": env.integer("PORTAL_SCRIPTED_MS", default=20, low=0, high=10_000),
+        "slots": env.integer("PORTAL_SLOTS", default=4, low=1, high=16),
+        "prefix_cache_mib": env.integer("PORTAL_PREFIX_CACHE_MIB", default=0, low=0, high=65_536),
+        "threads": env.integer("PORTAL_THREADS", default=0, low=0, high=256),
+        "context_tokens": env.integer("PORTAL_CONTEXT_TOKENS", default=4096, low=512, high=32_768),
+        "worker_memory_mib": env.integer("PORTAL_WORKER_MEMORY_MIB", default=0, low=0, high=65_536),
+        "max_prompt_tokens": env.integer("PORTAL_MAX_PROMPT_TOKENS", default=0, low=0, high=32_768),
+        "max_new_tokens": env.integer("PORTAL_MAX_NEW_TOKENS", default=512, low=1, high=4096),
+        "wall_time_s": env.integer("PORTAL_WALL_TIME_S", default=180, low=5, high=3600),
+        "hang_s": env.integer("PORTAL_HANG_S", default=30, low=5, high=600),
+        "standby": _standby(env),
+        "recycle_hour": env.integer("PORTAL_RECYCLE_HOUR", default=3, low=-1, high=23),
+        "recycle_turns": env.integer("PORTAL_RECYCLE_TURNS", default=5000, low=0, high=10_000_000),
+        "worker_soft_mib": env.integer("PORTAL_WORKER_SOFT_MIB", default=0, low=0, high=65_536),
+        "system_prompt": env.text("PORTAL_SYSTEM_PROMPT", default=SYSTEM_PROMPT),
+    }
 
 
 def _environment(root: Path) -> Environment:
