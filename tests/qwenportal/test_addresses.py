@@ -9,7 +9,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import UUIDConverter
 
 # Addresses whose parts are no ids: a place in the own chain, a version of the own notice, a code of the own rules.
-NO_IDS = {"audit:event", "consent:notice", "console:policy_rule"}
+NO_IDS = {
+    "audit:event",
+    "consent:notice",
+    "console:policy_rule",
+    "console:policy_remove",
+    "console:policy_words",
+}
 
 
 def every_address() -> Iterator[tuple[str, dict[str, Any]]]:
