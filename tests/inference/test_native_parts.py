@@ -48,6 +48,32 @@ def test_chunks_shrink_where_steps_take_longer_than_promised() -> None:
     assert measured.chunk(4) < before
 
 
+def read_on(measured: Pace, *, steps: int, plain: float, token: float, stall: float = 0.0) -> float:
+    """Let so many steps read beside three answers, every tenth one stalled; return reading's share of the last one."""
+    for step in range(steps):
+        chunk = measured.chunk(3)
+        drawn_out = stall if step % 10 == 5 else 0.0
+        measured.note(speaking=3, chunk=chunk, seconds=plain + chunk * token + drawn_out)
+    return measured.chunk(3) * token / (plain + measured.chunk(3) * token)
+
+
+@pytest.mark.parametrize("spoiled", [[0.7, 0.7, 0.7], [0.7, 0.04, 0.1], [0.014, 0.04, 2.0]])
+def test_a_first_measurement_on_a_busy_machine_does_not_starve_long_prompts(spoiled: list[float]) -> None:
+    measured = Pace(largest=256)
+    measured.begin(spoiled)
+    for _ in range(3):
+        measured.note(speaking=3, chunk=0, seconds=0.035)
+    share_of_reading = read_on(measured, steps=40, plain=0.035, token=0.004)
+    assert 0.35 <= share_of_reading <= 0.5
+
+
+def test_single_stalls_leave_reading_its_share() -> None:
+    measured = pace()
+    for _ in range(30):
+        measured.note(speaking=3, chunk=0, seconds=0.035)
+    assert 0.3 <= read_on(measured, steps=200, plain=0.035, token=0.002, stall=0.5) <= 0.5
+
+
 @given(st.integers(1, 300), st.lists(st.integers(1, 500), min_size=1, max_size=8))
 def test_a_chunk_is_shared_out_whole_and_the_oldest_gets_half(budget: int, waiting: list[int]) -> None:
     shares = share(budget, waiting)

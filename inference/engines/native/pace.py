@@ -1,17 +1,23 @@
-"""Choose how many prompt tokens a step takes, so that those who already read hardly notice who arrives."""
+"""Choose how many prompt tokens a step takes, so that those who already read hardly notice who arrives.
+
+All that it needs it learns from the steps themselves: how long one takes without a prompt in it, and how much each
+prompt token adds. One step that a busy machine drew out must not make all later ones timid: no single observation
+counts for more than twice, or less than half, of what was known.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
-# A step may take so many times what it takes without a prompt in it. The promise is twice.
+# A step may take so many times what it takes without a prompt in it. The promise is twice, and whoever waits for a
+# prompt to be read is promised two fifths of the time: this is between the two.
 _STRETCH = 1.75
 # Where nobody listens yet, a step may take so many seconds: a stop takes effect within 0.3.
 _ALONE_S = 0.18
+_LEAST_ALONE = 8
 _WEIGHT = 0.2
-# Corrections by what was seen: downwards quickly, upwards slowly.
-_TOO_LONG, _SHORT = 1.9, 1.6
-_TIGHTEN, _LOOSEN = 0.95, 1.01
+_MOST_CHANGE = 2.0
 # Steps of so many tokens are measured at the start; between them the time is taken to grow evenly.
 ANCHORS = (1, 8, 32)
 
@@ -22,16 +28,17 @@ class Pace:
     def __init__(self, *, largest: int) -> None:
         self._largest = largest
         self._curve = [(size, 0.01 + size * 0.003) for size in ANCHORS]
+        # Seconds: of steps without a prompt beside so many answers, and of a prompt's token beside so many (0: alone).
         self._plain: dict[int, float] = {}
-        self._ease: dict[int, float] = {}
-        self._alone = 1.0
+        self._token: dict[int, float] = {}
 
-    def begin(self, seconds: list[float]) -> None:
-        """Take how long steps of ANCHORS' sizes took."""
-        self._curve = list(zip(ANCHORS, itertools.accumulate(seconds, max), strict=True))
+    def begin(self, seconds: Sequence[float]) -> None:
+        """Take how long steps of ANCHORS' sizes took: the smaller ones no longer than the larger ones."""
+        least = list(itertools.accumulate(reversed(seconds), min))
+        self._curve = list(zip(ANCHORS, reversed(least), strict=True))
 
     def expected(self, tokens: int) -> float:
-        """Return the seconds that a step of so many tokens should take."""
+        """Return the seconds that a step of so many tokens took by what was measured at the start."""
         for (low, fast), (high, slow) in itertools.pairwise(self._curve):
             if tokens <= high or high == ANCHORS[-1]:
                 return fast + (tokens - low) * (slow - fast) / (high - low)
@@ -39,29 +46,43 @@ class Pace:
 
     def chunk(self, speaking: int) -> int:
         """Return how many prompt tokens the next step may take beside so many answers; at least one."""
-        if speaking:
-            allowed = _STRETCH * self._ease.get(speaking, 1.0) * self.expected(speaking)
-        else:
-            allowed = _ALONE_S / self._alone
-        chunk = 1 if speaking else 8
-        while chunk < self._largest and self.expected(speaking + chunk + 1) <= allowed:
-            chunk += 1
-        return chunk
+        least = 1 if speaking else _LEAST_ALONE
+        return max(least, min(int(self._allowed_s(speaking) / self._token_s(speaking)), self._largest))
 
     def note(self, *, speaking: int, chunk: int, seconds: float) -> None:
         """Learn from a step that took so many prompt tokens beside so many answers."""
-        if not speaking:
-            self._alone = _blend(self._alone, seconds / self.expected(chunk))
-        elif not chunk:
-            self._plain[speaking] = _blend(self._plain.get(speaking, seconds), seconds)
-        elif speaking in self._plain and chunk == self.chunk(speaking):
-            ratio = seconds / self._plain[speaking]
-            turn = _TIGHTEN if ratio > _TOO_LONG else _LOOSEN if ratio < _SHORT else 1.0
-            self._ease[speaking] = min(max(self._ease.get(speaking, 1.0) * turn, 0.3), 2.0)
+        if not chunk:
+            self._plain[speaking] = _learn(self._plain.get(speaking), seconds, self.expected(speaking))
+            return
+        added = (seconds - self._plain_s(speaking)) / chunk
+        if added > 0:
+            guess = self._token_s(speaking)
+            self._token[speaking] = _learn(self._token.get(speaking), added, guess)
+
+    def _plain_s(self, speaking: int) -> float:
+        """Return the seconds of a step that reads nothing."""
+        return self._plain.get(speaking) or (self.expected(speaking) if speaking else 0.0)
+
+    def _allowed_s(self, speaking: int) -> float:
+        """Return the seconds that reading may add to a step."""
+        return min(_ALONE_S, (_STRETCH - 1) * self._plain_s(speaking)) if speaking else _ALONE_S
+
+    def _token_s(self, speaking: int) -> float:
+        """Return the seconds that a prompt's token adds; before any was read, what the start lets expect."""
+        if known := self._token.get(speaking):
+            return known
+        allowed, few = self._allowed_s(speaking), 1 if speaking else _LEAST_ALONE
+        until = allowed + (self.expected(speaking) if speaking else 0.0)
+        while few < self._largest and self.expected(speaking + few + 1) <= until:
+            few += 1
+        return allowed / few
 
 
-def _blend(old: float, new: float) -> float:
-    return old + _WEIGHT * (new - old)
+def _learn(known: float | None, seen: float, guess: float) -> float:
+    """Return what to expect after one more observation. The first one may be better news than any guess."""
+    if known is None:
+        return min(seen, guess * _MOST_CHANGE)
+    return known + _WEIGHT * (min(max(seen, known / _MOST_CHANGE), known * _MOST_CHANGE) - known)
 
 
 def share(budget: int, waiting: list[int]) -> list[int]:
