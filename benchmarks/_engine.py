@@ -31,19 +31,25 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the child shall answer; `stop_after` pieces it breaks an answer off (0: never)."""
+    """What the child shall answer; `stop_after` pieces it breaks an answer off (0: never).
+
+    `reuse` says whether an answer may use what an earlier one, of whomever, has left in its slot.
+    """
 
     system: str
     questions: list[str]
     max_new_tokens: int
     stop_after: int = 0
+    reuse: bool = True
 
 
 class DirectEngine:
     """Be the parent's side of the child. Use it in a `with` block."""
 
-    def __init__(self, spec: WorkerSpec, *, system_prompt: str, max_new_tokens: int) -> None:
-        self._system, self._limit = system_prompt, max_new_tokens
+    def __init__(
+        self, spec: WorkerSpec, *, system_prompt: str, max_new_tokens: int, reuse: bool = True
+    ) -> None:
+        self._system, self._limit, self._reuse = system_prompt, max_new_tokens, reuse
         started = time.perf_counter()
         self._child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks._engine", str(os.getpid()), json.dumps(asdict(spec))],
@@ -64,6 +70,7 @@ class DirectEngine:
             questions=list(questions),
             max_new_tokens=self._limit,
             stop_after=stop_after,
+            reuse=self._reuse,
         )
         self._pipe(self._child.stdin).write(json.dumps(asdict(order)).encode() + b"\n")
         self._pipe(self._child.stdin).flush()
@@ -148,7 +155,7 @@ def _answer_round(server: Any, order: Order) -> dict[str, Any]:
     asked = []
     for question in order.questions:
         messages = (ChatMessage("system", order.system), ChatMessage("user", question))
-        body = llamacpp._body(messages, sampling, Taken(0, None, is_own=True))
+        body = llamacpp._body(messages, sampling, Taken(0, None, is_own=order.reuse))
         # Without our slot book the engine chooses by itself.
         del body["id_slot"]
         asked.append(_Asked(body, order.stop_after))

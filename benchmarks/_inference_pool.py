@@ -11,9 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks._figures import Answer, BenchmarkError, Round
-from inference.engine import ChatMessage, EngineName, Finished, ModelInfo, Piece, Prompt, Sampling
-from inference.errors import InferenceError
-from inference.pool import AdmissionLimits, InferencePool, PoolConfig
+from inference.engine import (
+    ChatMessage,
+    EngineName,
+    Finished,
+    ModelInfo,
+    Piece,
+    Prompt,
+    Queued,
+    Sampling,
+    Started,
+)
+from inference.pool import SCRIPTED_MODEL, AdmissionLimits, InferencePool, PoolConfig
 
 CONTEXT, SLOTS, READY_S = 4096, 4, 120
 _people = itertools.count()
@@ -21,12 +30,14 @@ _people = itertools.count()
 
 @dataclass(slots=True)
 class Told:
-    """One answer's text and the times of its pieces."""
+    """One answer's text and the times of its pieces; the waits that were told before, and the real one, in seconds."""
 
     began: float
     text: str = ""
     stamps: list[float] = field(default_factory=list)
     ended: float = 0.0
+    estimates: list[float] = field(default_factory=list)
+    waited_s: float = 0.0
     finished: Finished | None = None
 
     @property
@@ -59,6 +70,19 @@ def config_for(model: Path, *, engine: EngineName, threads: int, slots: int = SL
     )
 
 
+def scripted_config(pause_ms: float, *, slots: int) -> PoolConfig:
+    """Say how to run the engine that says a word after each pause, to everybody."""
+    limits = AdmissionLimits(rate_per_minute=100_000, queue_timeout_s=600)
+    return PoolConfig(
+        model_path=None,
+        model=SCRIPTED_MODEL,
+        engine="scripted",
+        scripted_ms=pause_ms,
+        slots=slots,
+        limits=limits,
+    )
+
+
 @asynccontextmanager
 async def pool_of(config: PoolConfig) -> AsyncIterator[InferencePool]:
     """Run a pool and yield it once its model is loaded."""
@@ -87,7 +111,11 @@ async def ask(
             if isinstance(event, Piece):
                 told.stamps.append(time.perf_counter())
                 told.text += event.text
-            elif isinstance(event, Finished):
+            elif isinstance(event, Queued):
+                told.estimates.append(event.eta_ms / 1000)
+            elif isinstance(event, Started):
+                told.waited_s = event.waited_ms / 1000
+            else:
                 told.finished = event
     told.ended = time.perf_counter()
     return told
@@ -104,16 +132,14 @@ async def ask_all(pool: InferencePool, system: str, questions: Sequence[str], *,
     return Round(answers=tuple(one.answer() for one in told), wall_s=time.perf_counter() - began)
 
 
-async def lost_under(pool: InferencePool, disturb: str, questions: Sequence[str], *, tokens: int) -> int:
-    """Recycle the pool while everybody is asking; return how many turns were refused or lost."""
-    asked = [
-        asyncio.ensure_future(ask(pool, (ChatMessage("user", question),), tokens=tokens))
-        for question in questions
-    ]
-    await asyncio.sleep(0.5)
-    await pool.recycle(disturb)
-    told = await asyncio.gather(*asked, return_exceptions=True)
-    lost = [one for one in told if isinstance(one, BaseException) or one.finished is None]
-    if any(isinstance(one, BaseException) and not isinstance(one, InferenceError) for one in lost):
-        raise BenchmarkError("a turn broke")
-    return len(lost)
+def together(told: Sequence[Told]) -> float:
+    """Return tokens per second of all streams, from when the last one has begun to when the first one ends.
+
+    Raise BenchmarkError if there is no such time.
+    """
+    begin, end = max(one.stamps[0] for one in told), min(one.ended for one in told)
+    if end <= begin:
+        raise BenchmarkError("the streams did not overlap")
+    share = [sum(begin < stamp <= end for stamp in one.stamps) / len(one.stamps) for one in told]
+    made = [one.answer().tokens * part for one, part in zip(told, share, strict=True)]
+    return sum(made) / (end - begin)

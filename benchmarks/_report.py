@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmarks._figures import Spread
 
+UNJUDGED = ("INVALID", "not measured")
 HEADINGS = ("figure", "measured", "spread", "baseline", "ratio", "goal", "")
 
 
@@ -26,7 +30,11 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure. `ratio` is to the baseline; a row without a goal is there for what it tells."""
+    """One figure. `ratio` is to the baseline; a row without a goal is there for what it tells.
+
+    What is judged must lie within `plausible`, if that is given: a figure outside tells of a disturbed measurement, not
+    of the portal, and meets no goal. NaN stands for what was not measured.
+    """
 
     figure: str
     value: float
@@ -35,11 +43,25 @@ class Row:
     baseline: float | None = None
     ratio: float | None = None
     goal: Goal | None = None
+    plausible: tuple[float, float] | None = None
 
     @property
     def is_met(self) -> bool:
         """Return whether the row keeps its goal; true where it has none."""
-        return self.goal is None or self.goal.is_met(self._judged())
+        return self.verdict in {"", "met"}
+
+    @property
+    def verdict(self) -> str:
+        """Return what is printed in the last column: "" where there is no goal."""
+        if self.goal is None:
+            return ""
+        judged = self._judged()
+        if math.isnan(judged):
+            return "not measured"
+        low, high = self.plausible or (-math.inf, math.inf)
+        if not low <= judged <= high:
+            return "INVALID"
+        return "met" if self.goal.is_met(judged) else "MISSED"
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as it is printed."""
@@ -54,7 +76,7 @@ class Row:
             "" if self.baseline is None else f"{_number(self.baseline)} {self.unit}".rstrip(),
             "" if self.ratio is None else f"{self.ratio:.3f}",
             goal,
-            "" if self.goal is None else ("met" if self.is_met else "MISSED"),
+            self.verdict,
         )
 
     def _judged(self) -> float:
@@ -92,8 +114,14 @@ class Report:
         print(_line(HEADINGS, widths))
         for row in self._rows:
             print(_line(row.cells(), widths) if isinstance(row, Row) else f"\n{row}")
-        judged = [row for row in rows if row.goal is not None]
-        print(f"\ngoals met: {sum(row.is_met for row in judged)} of {len(judged)}")
+        print(f"\n{summary(rows)}")
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Return how many goals are met, and how many could not be judged."""
+    verdicts = Counter(row.verdict for row in rows if row.goal is not None)
+    unjudged = "".join(f"; {verdicts[word]} {word.lower()}" for word in UNJUDGED if verdicts[word])
+    return f"goals met: {verdicts['met']} of {verdicts.total()}{unjudged}"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
