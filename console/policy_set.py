@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import get_language
 
+from console.policy_words import KINDS
 from policy.base import base_rules
 from policy.layers import LayerRule, change_rule
 from policy.models import OPEN, RuleSetVersion, Status
@@ -21,6 +22,7 @@ _VALIDATOR_NAMES = {check: name for name, check in VALIDATORS.items()}
 class SetRule:
     """One rule of a set. `change` says how it differs from what is in force: "", "new" or "changed".
 
+    `bound` is the score or the length from which the rule acts, where it looks for neither words nor a pattern.
     `stamp` is the one of the layer's entry, "" where the layer has none. A base rule's `actions` are those that act;
     `base_actions` are the base's own.
     """
@@ -36,6 +38,7 @@ class SetRule:
     words: tuple[str, ...] = ()
     pattern: str = ""
     validator: str = "any"
+    bound: str = ""
     is_base: bool = False
     is_locked: bool = False
     change: str = ""
@@ -98,6 +101,7 @@ def _of_base(rule: PolicyRule, entry: LayerRule | None, before: dict[str, str] |
         words=rule.words,
         pattern=rule.pattern.pattern if rule.pattern else "",
         validator=_VALIDATOR_NAMES.get(rule.is_valid, "any"),
+        bound={"injection": f"{rule.threshold:g}", "length": str(rule.max_chars)}.get(rule.kind, ""),
         is_base=True,
         is_locked=rule.locked,
         change="changed" if before is not None and before.get(rule.code, "") != stamp else "",
@@ -114,7 +118,7 @@ def _own(entry: LayerRule, before: dict[str, str] | None) -> SetRule:
     return SetRule(
         code=entry.code,
         title=row["title"],
-        kind="keywords" if "keywords" in row else "pattern",
+        kind=next(kind for kind in KINDS if kind in row),
         actions={stage: row[stage] for stage in ("input", "output") if stage in row},
         priority=row.get("priority", 0),
         category=row.get("category", ""),
@@ -122,6 +126,7 @@ def _own(entry: LayerRule, before: dict[str, str] | None) -> SetRule:
         words=tuple(row.get("keywords", ())),
         pattern=row.get("pattern", ""),
         validator=row.get("validator", "any"),
+        bound=str(row.get("injection", row.get("length", ""))),
         change=_change(entry, before),
         stamp=entry.stamp,
     )

@@ -6,7 +6,12 @@ from django.utils.translation import gettext_lazy as _
 
 from console.artifacts import Mark, Text
 
-KINDS: dict[str, Text] = {"keywords": _("keywords"), "pattern": _("pattern")}
+KINDS: dict[str, Text] = {
+    "keywords": _("keywords"),
+    "pattern": _("pattern"),
+    "injection": _("injection"),
+    "length": _("length"),
+}
 STAGES: dict[str, Text] = {"input": _("messages"), "output": _("answers")}
 ACTIONS: dict[str, Mark] = {
     "block": Mark("danger", _("block")),

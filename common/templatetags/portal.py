@@ -54,6 +54,12 @@ def seconds(milliseconds: float | None) -> str:
 
 
 @register.filter
+def filesize(size_bytes: int) -> str:
+    """Return the size of a file as its publisher states it: a MB is a million bytes."""
+    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+
+
+@register.filter
 def grouped(number: int | None) -> str:
     """Return a whole number with a comma after each three digits, as both languages of the portal write it."""
     return "" if number is None else f"{number:,}"
