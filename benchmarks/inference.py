@@ -113,7 +113,7 @@ def main() -> int:
 def _plan(models: list[Path], *, is_quick: bool) -> Plan:
     if is_quick:
         return Plan(
-            models, models[-1], rounds=2, tokens=32, singles=10, crowds=1, asks=8, people=16, scripted=15
+            models, models[-1], rounds=2, tokens=32, singles=5, crowds=1, asks=8, people=16, scripted=15
         )
     return Plan(models, models[0], rounds=5, tokens=64, singles=30, crowds=4, asks=15, people=32, scripted=60)
 
@@ -165,14 +165,14 @@ async def _measure_speed(run: Run) -> None:
 
 async def _measure_pool(run: Run) -> None:
     plan, model, threads = run.plan, run.plan.main, run.threads["llamacpp"]
+    run.report.section("First tokens, scripted engine: one word after a known time to everybody")
+    await run.take("pool above ideal", cost.above_ideal(rounds=plan.scripted))
+    await run.take("portal above ideal", whole_portal(plan.models[-1], rounds=plan.scripted))
     run.report.section(f"Through the pool, {model.stem}; baseline: the default engine called directly")
     against = cost.against_direct(
         model, threads=threads, singles=plan.singles, rounds=plan.crowds, tokens=plan.tokens
     )
     await run.take("through the pool", against)
-    run.report.section("First tokens, scripted engine: one word after a known time to everybody")
-    await run.take("pool above ideal", cost.above_ideal(rounds=plan.scripted))
-    await run.take("portal above ideal", whole_portal(plan.models[-1], rounds=plan.scripted))
 
 
 async def _measure_people(run: Run) -> None:
