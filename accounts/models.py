@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from typing import Any, ClassVar
 
@@ -27,6 +28,11 @@ def make_handle(*, organisation: str, login: str) -> str:
     """
     login, organisation = login.strip().casefold(), organisation.strip().casefold()
     return f"{organisation}{HANDLE_SEPARATOR}{login}" if organisation else login
+
+
+def fold(text: str) -> str:
+    """Return a text as it is searched by: full and half width, and upper and lower case, count as the same."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
 class AccountManager(BaseUserManager["User"]):
@@ -55,12 +61,17 @@ class User(AbstractBaseUser):
     handle = models.CharField(max_length=100, unique=True, editable=False)
     login_name = models.CharField(max_length=64, validators=[RegexValidator(LOGIN_PATTERN)])
     display_name = models.CharField(max_length=80)
+    department = models.CharField(max_length=80, blank=True, default="")
+    # Login, name and department, folded: what the console searches. Folding can lengthen a text.
+    search_key = models.TextField(editable=False, default="")
     role = models.CharField(max_length=16, choices=Role.choices)
     is_active = models.BooleanField(default=True)
     # Set for demo accounts on loopback only; the server does not open to other machines while one has it.
     has_weak_password = models.BooleanField(default=False, editable=False)
     # Part of what a session is bound to: raised, it ends every session of the account.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    # Until when the person may take up the account with the link that was given out last; none: no link is valid.
+    invited_until = models.DateTimeField(null=True, editable=False)
     joined_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "handle"
@@ -77,13 +88,22 @@ class User(AbstractBaseUser):
                 | (~Q(role=Role.OPERATOR) & Q(tenant__isnull=False)),
             ),
         )
+        # Lists of people go by login. The search's text is in the index, so that what does not match is not even read.
+        indexes = (
+            models.Index(fields=["tenant", "login_name", "search_key"], name="account_search"),
+            models.Index(fields=["tenant", "role", "login_name"], name="account_by_role"),
+            models.Index(fields=["tenant", "is_active", "login_name"], name="account_by_state"),
+        )
 
     def __str__(self) -> str:
         return self.handle
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the handle true to the tenant and the login."""
+        """Keep the handle true to the tenant and the login, and the search true to what it searches."""
         self.handle = make_handle(organisation=self.tenant.code if self.tenant else "", login=self.login_name)
+        self.search_key = fold(f"{self.login_name} {self.display_name} {self.department}")
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "search_key"}
         super().save(*args, **kwargs)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
