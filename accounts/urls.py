@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from allauth.account import views as allauth_views
 from django.urls import path
+from django.views.decorators.http import require_http_methods
 
 from accounts import views
 
 urlpatterns = [
-    path("login/", allauth_views.login, name="account_login"),
+    path("login/", require_http_methods(["GET", "HEAD", "POST"])(allauth_views.login), name="account_login"),
     path("logout/", views.sign_out, name="account_logout"),
     path("signup/", views.no_sign_up, name="account_signup"),
 ]

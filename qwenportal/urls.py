@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
+from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from qwenportal import views
@@ -15,7 +16,7 @@ urlpatterns = [
     path("consent/", include("consent.urls")),
     path("audit/", include("audit.urls")),
     path("console/", include("console.urls")),
-    path("i18n/setlang/", login_not_required(set_language), name="set_language"),
+    path("i18n/setlang/", login_not_required(require_POST(set_language)), name="set_language"),
     path("", include("chat.urls")),
 ]
 

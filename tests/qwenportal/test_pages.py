@@ -13,19 +13,21 @@ from typing import Any
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import clear_url_caches, path, reverse
 
-from chat.models import Conversation
 from chat.runtime import Runtime
 from common.errors import PortalError
 from crypto.errors import KeyUnavailable
 from qwenportal import urls
 from qwenportal.logs import LineFormatter, WithoutContent
 from tests.conftest import Cast
-from tests.qwenportal.support import EVERYBODY, ROWS, browser
+from tests.qwenportal.support import browser
+from tests.walls.conftest import stage  # noqa: F401 - a fixture
+from tests.walls.stage import Stage
+from tests.walls.table import PEOPLE, ROWS
 
 CANARY = "a heron told me so"
 POLICY = {
@@ -57,18 +59,17 @@ def check_page(response: Any) -> None:
         assert not address.startswith("//")
 
 
-def test_every_answer_has_the_headers_and_nothing_inline(cast: Cast, conversation: Conversation) -> None:
+def test_every_answer_has_the_headers_and_nothing_inline(stage: Stage) -> None:  # noqa: F811 - the fixture
     """One answer of each kind that an address gives, to the first person who gets it."""
     seen = set()
     for row in ROWS:
         for status in set(row.statuses.values()):
-            name = next(name for name in EVERYBODY if row.statuses[name] == status)
-            person = None if name == "anonymous" else cast.everybody()[name]
-            with transaction.atomic():
-                response = row.ask(browser(person), id=conversation.pk)
-                transaction.set_rollback(True)
+            who = next(who for who in PEOPLE if row.statuses[who] == status)
+            response = stage.ask(row, who)
             check_page(response)
             seen.add(response.status_code)
+        check_page(response := stage.ask(row, "owner", method="DELETE"))
+        seen.add(response.status_code)
     assert {200, 302, 404, 405, 503} <= seen
 
 

@@ -1,0 +1,1 @@
+"""The walls: who may reach what, in one table, and everything that is tried to get past it."""

@@ -1,0 +1,69 @@
+"""Make one of each thing that an address can name, in the organisation `north`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from chat.models import Conversation
+from tests.console import policy_support, support
+from tests.walls.people import People, scope_of
+
+
+class Reach(Enum):
+    """Whom a thing exists for."""
+
+    ORGANISATION = auto()  # one organisation; for everybody else it is like a missing one
+    EACH = auto()  # each organisation counts its own, so the same number means another thing
+    INSTALLATION = auto()  # all of them
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A kind of thing: `make` makes one and returns what stands in the address, `missing` stands for none."""
+
+    reach: Reach
+    make: Callable[[People], object]
+    missing: Callable[[], object] = uuid.uuid4
+
+
+def _conversation(people: People) -> object:
+    with scope_of(people.owner):
+        return Conversation.objects.create(
+            tenant=people.owner.tenant, owner=people.owner, title="A heron at dawn"
+        ).pk
+
+
+def _artifact(people: People) -> object:
+    """Make one that waits for a second person, beside one that is in use and one that was."""
+    second = support.second_operator()
+    for revision in (2, 3):
+        support.activate(revision, by=second, second=people.operator)
+    return support.submit(1, by=second).pk
+
+
+def _rules(people: People) -> object:
+    return policy_support.draft(people.officer).pk
+
+
+THINGS: dict[str, Thing] = {
+    "conversation": Thing(Reach.ORGANISATION, _conversation),
+    "artifact": Thing(Reach.INSTALLATION, _artifact),
+    "rules": Thing(Reach.ORGANISATION, _rules),
+    "rule": Thing(Reach.ORGANISATION, lambda _: policy_support.PAY["code"], lambda: "NORTH-99"),
+    "built_in_rule": Thing(Reach.EACH, lambda _: "PII-ID-01", lambda: "PII-XX-01"),
+    "notice_version": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
+    "event": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
+}
+
+
+def make_things(people: People) -> dict[str, str]:
+    """Return what stands in the address for each kind of thing."""
+    return {name: str(thing.make(people)) for name, thing in THINGS.items()}
+
+
+def missing_things() -> dict[str, str]:
+    """Return what would stand there for things that nobody has."""
+    return {name: str(thing.missing()) for name, thing in THINGS.items()}
