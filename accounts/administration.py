@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 
-from accounts.errors import ChangeRefused, LastOfRole, OwnAccount, RoleImpossible, RolesMissing
+from accounts.acting import recorded
+from accounts.errors import LastOfRole, OwnAccount, RoleImpossible, RolesMissing
 from accounts.live import end_live_sessions
 from accounts.models import User
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE, Role
 from audit.models import Outcome
 from audit.services import record_event
 from common.access import PermissionMissing
-from common.errors import NotFound
 from tenants.models import Tenant
 
 ROLE_ACTIONS: dict[str, str] = {
@@ -87,7 +85,7 @@ def set_separation(tenant: Tenant, *, is_on: bool, by: User) -> list[UUID]:
     """
     action = "tenant.separate" if is_on else "tenant.unite"
     named = tenant.id if by.tenant_id in (None, tenant.id) else None
-    with _recorded(action, by=by, chain=by.tenant_id or tenant.id, object_type="tenant", object_id=named):
+    with recorded(action, by=by.id, chain=by.tenant_id or tenant.id, object_type="tenant", object_id=named):
         locked = Tenant.objects.select_for_update().get(pk=tenant.pk)
         if not User.objects.get(pk=by.pk).has_permission(TENANT_MANAGE):
             raise PermissionMissing(TENANT_MANAGE)
@@ -98,7 +96,7 @@ def set_separation(tenant: Tenant, *, is_on: bool, by: User) -> list[UUID]:
         Tenant.objects.filter(pk=tenant.pk).update(three_admin_separation=is_on)
         admins = list(_holders(locked, Role.ADMIN))
         for admin in admins:
-            _end_sessions(admin)
+            end_sessions(admin)
         return [admin.pk for admin in admins]
 
 
@@ -124,35 +122,13 @@ def _act(action: str, account: User, *, by: User) -> Iterator[Act]:
     """Do an act on an account in the name of `by`, who is not allowed to be the same person."""
     # Another organisation's account is not named in the chain of this one.
     target = account.id if account.tenant_id == by.tenant_id else None
-    with _recorded(action, by=by, chain=by.tenant_id, object_type="account", object_id=target):
+    with recorded(action, by=by.id, chain=by.tenant_id, object_type="account", object_id=target):
         act = _lock(account, by=by)
         if not act.by.has_permission(ACCOUNT_MANAGE) or act.by.tenant_id != act.account.tenant_id:
             raise PermissionMissing(ACCOUNT_MANAGE)
         if act.by == act.account:
             raise OwnAccount
         yield act
-
-
-@contextmanager
-def _recorded(
-    action: str, *, by: User, chain: UUID | None, object_type: str, object_id: UUID | None
-) -> Iterator[None]:
-    """Commit what is done together with its event; record a refusal by itself."""
-    record = partial(
-        record_event,
-        action=action,
-        tenant_id=chain,
-        actor=by.id,
-        object_type=object_type if object_id else "",
-        object_id=str(object_id or ""),
-    )
-    try:
-        with transaction.atomic():
-            yield
-            record()
-    except (NotFound, ChangeRefused) as error:
-        record(outcome=Outcome.REFUSED, status=error.http_status)
-        raise
 
 
 def _lock(account: User, *, by: User) -> Act:
@@ -186,9 +162,10 @@ def _holders(tenant: Tenant | None, role: str) -> QuerySet[User]:
 
 def _write(account: User, **fields: object) -> None:
     User.objects.filter(pk=account.pk).update(**fields)
-    _end_sessions(account)
+    end_sessions(account)
 
 
-def _end_sessions(account: User) -> None:
+def end_sessions(account: User) -> None:
+    """End the sessions, sockets and running turns of an account, in the caller's transaction."""
     User.objects.filter(pk=account.pk).update(session_epoch=F("session_epoch") + 1)
     end_live_sessions(account.pk)

@@ -62,3 +62,72 @@ class RolesMissing(ChangeRefused):
 
     code = "roles_missing"
     message = _("Administrator, security officer and auditor must be three different people first.")
+
+
+class NotInAnyGroup(PortalError):
+    """The person proved who they are, and is in no group that may use the portal."""
+
+    code = "not_in_any_group"
+    http_status = 403
+    message = _(
+        "You have signed in, but you are in no group that may use this portal. Ask your administrator."
+    )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RolesExcludeEachOther(NotInAnyGroup):
+    """The person's groups give two roles that nobody may hold together."""
+
+    code = "roles_exclude_each_other"
+    message = _("Your groups give you two roles that exclude each other. Ask your administrator.")
+
+
+class IdentityCollision(PortalError):
+    """The name is an account's that is not known to be this person's; only linking makes them one."""
+
+    code = "identity_collision"
+    http_status = 409
+    message = _(
+        "An account with your user name exists already and is not linked to this way of signing in."
+        " Ask your administrator to link it."
+    )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class IdentityUnusable(PortalError):
+    """The provider gave no id or no user name that the portal can keep."""
+
+    code = "identity_unusable"
+    http_status = 403
+    message = _("The way you signed in gives no user name that this portal can use. Ask your administrator.")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class IdentityTaken(ChangeRefused):
+    """The identity is another account's, or the account has another identity at this provider."""
+
+    code = "identity_taken"
+    message = _("This identity, or this account, is linked already. Unlink it first.")
+
+
+class LinkRefused(ChangeRefused):
+    """An administrator would gain another guardian's account by linking it."""
+
+    code = "link_refused"
+    http_status = 403
+    message = _(
+        "Security officers and auditors link their accounts themselves, and so does everybody their own."
+    )
+
+
+class ProviderReadOnly(ChangeRefused):
+    """The provider is kept in the installation's settings."""
+
+    code = "provider_read_only"
+    message = _("This way of signing in is kept in the installation's settings and is changed there.")

@@ -3,6 +3,7 @@
 One account holds one role: that an auditor holds no other, and that three-administrator separation (三员分立) means
 three different people, then need no further check. With the separation off, an admin also holds the security
 officer's permissions. ACCOUNT_MANAGE reaches the own organisation; in the hands of operators, other operators.
+IDENTITY_MANAGE reaches the own organisation's identity providers; in the hands of operators, every organisation's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ AUDIT_READ = "audit.read"
 INSTALLATION_VIEW = "installation.view"
 ACCOUNT_MANAGE = "account.manage"
 TENANT_MANAGE = "tenant.manage"
+IDENTITY_MANAGE = "identity.manage"
 MODEL_VIEW = "model.view"
 MODEL_MANAGE = "model.manage"
 MODEL_APPROVE = "model.approve"
@@ -37,11 +39,19 @@ class Role(models.TextChoices):
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.MEMBER: frozenset({CHAT_USE}),
-    Role.ADMIN: frozenset({CONSOLE_VIEW, ACCOUNT_MANAGE, MODEL_VIEW, MODEL_CHOOSE}),
+    Role.ADMIN: frozenset({CONSOLE_VIEW, ACCOUNT_MANAGE, IDENTITY_MANAGE, MODEL_VIEW, MODEL_CHOOSE}),
     Role.OFFICER: frozenset({POLICY_VIEW, POLICY_EDIT, POLICY_APPROVE, MODEL_VIEW, MODEL_APPROVE}),
     Role.AUDITOR: frozenset({AUDIT_READ}),
     Role.OPERATOR: frozenset(
-        {INSTALLATION_VIEW, ACCOUNT_MANAGE, TENANT_MANAGE, MODEL_VIEW, MODEL_MANAGE, MODEL_APPROVE}
+        {
+            INSTALLATION_VIEW,
+            ACCOUNT_MANAGE,
+            TENANT_MANAGE,
+            IDENTITY_MANAGE,
+            MODEL_VIEW,
+            MODEL_MANAGE,
+            MODEL_APPROVE,
+        }
     ),
 }
 

@@ -31,6 +31,7 @@ OBJECT_KINDS = {
     "page": r"[a-z]{1,24}(:[a-z_]{1,32})?",
     "permission": rf"{_CONSTANT}(\.{_CONSTANT})?",
     "portal": _CODE,
+    "provider": _UUID,
     "rule": _CODE,
     "ruleset": _CODE,
     "tenant": _UUID,
