@@ -1,0 +1,1 @@
+"""Sign people in at their organisation's own page: OpenID Connect and CAS."""
