@@ -131,3 +131,45 @@ class ProviderReadOnly(ChangeRefused):
 
     code = "provider_read_only"
     message = _("This way of signing in is kept in the installation's settings and is changed there.")
+
+
+class OwnProposal(ChangeRefused):
+    """Who proposes a change cannot be the second person."""
+
+    code = "own_proposal"
+    http_status = 403
+    message = _("Nobody can approve or reject what they proposed themselves; another person has to.")
+
+
+class ProposalClosed(ChangeRefused):
+    """Somebody has decided already."""
+
+    code = "proposal_closed"
+    message = _("Somebody has decided about this already.")
+
+
+class ChangeOvertaken(ChangeRefused):
+    """The value that a change was made on is there no longer, or another change waits already."""
+
+    code = "change_overtaken"
+    message = _("Somebody else has changed this meanwhile. Please look at it again.")
+
+
+class ReasonMissing(ChangeRefused):
+    """A reason in writing is needed."""
+
+    code = "reason_missing"
+    http_status = 400
+    message = _("Please give a reason in writing.")
+
+
+class ValueImpossible(ChangeRefused):
+    """Values are out of their bounds; `faults` says for each code what would be right."""
+
+    code = "value_impossible"
+    http_status = 400
+    message = _("Not every value is possible.")
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        super().__init__()
+        self.faults = faults

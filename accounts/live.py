@@ -26,6 +26,7 @@ logger = logging.getLogger("portal.accounts")
 
 SESSION_ENDED = "session.ended"
 CONSENT_CHANGED = "consent.changed"
+PARAMETERS_CHANGED = "parameters.changed"
 
 # What runs without a socket hears of it here: turns, and temporary conversations.
 RUNTIME_GROUP = "portal.runtime"
@@ -55,6 +56,13 @@ def announce_withdrawal(account_id: UUID) -> None:
 def announce_notice(tenant_id: UUID) -> None:
     """Ask everybody in the tenant anew, and stop their turns, once the current transaction is committed."""
     _tell_on_commit(tenant_group(tenant_id), {"type": CONSENT_CHANGED, "tenant": str(tenant_id)})
+
+
+def announce_parameters() -> None:
+    """Let servers that share no folder with this process read the system parameters anew."""
+    layer = get_channel_layer()
+    if layer is not None:
+        async_to_sync(layer.group_send)(RUNTIME_GROUP, {"type": PARAMETERS_CHANGED})
 
 
 def leave_word(account_id: UUID) -> None:

@@ -25,6 +25,12 @@ MODEL_VIEW = "model.view"
 MODEL_MANAGE = "model.manage"
 MODEL_APPROVE = "model.approve"
 MODEL_CHOOSE = "model.choose"
+PARAMETER_VIEW = "parameter.view"
+PARAMETER_EDIT = "parameter.edit"
+PARAMETER_APPROVE = "parameter.approve"
+NOTICE_VIEW = "notice.view"
+NOTICE_EDIT = "notice.edit"
+NOTICE_APPROVE = "notice.approve"
 
 
 class Role(models.TextChoices):
@@ -39,8 +45,32 @@ class Role(models.TextChoices):
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.MEMBER: frozenset({CHAT_USE}),
-    Role.ADMIN: frozenset({CONSOLE_VIEW, ACCOUNT_MANAGE, IDENTITY_MANAGE, MODEL_VIEW, MODEL_CHOOSE}),
-    Role.OFFICER: frozenset({POLICY_VIEW, POLICY_EDIT, POLICY_APPROVE, MODEL_VIEW, MODEL_APPROVE}),
+    Role.ADMIN: frozenset(
+        {
+            CONSOLE_VIEW,
+            ACCOUNT_MANAGE,
+            IDENTITY_MANAGE,
+            MODEL_VIEW,
+            MODEL_CHOOSE,
+            PARAMETER_VIEW,
+            PARAMETER_EDIT,
+            NOTICE_VIEW,
+            NOTICE_EDIT,
+        }
+    ),
+    Role.OFFICER: frozenset(
+        {
+            POLICY_VIEW,
+            POLICY_EDIT,
+            POLICY_APPROVE,
+            MODEL_VIEW,
+            MODEL_APPROVE,
+            PARAMETER_VIEW,
+            PARAMETER_APPROVE,
+            NOTICE_VIEW,
+            NOTICE_APPROVE,
+        }
+    ),
     Role.AUDITOR: frozenset({AUDIT_READ}),
     Role.OPERATOR: frozenset(
         {
@@ -51,6 +81,9 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             MODEL_VIEW,
             MODEL_MANAGE,
             MODEL_APPROVE,
+            PARAMETER_VIEW,
+            PARAMETER_EDIT,
+            PARAMETER_APPROVE,
         }
     ),
 }

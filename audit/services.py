@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import Error, transaction
 
 from audit.actions import registered
+from audit.addresses import kept_address
 from audit.chain import hash_of
 from audit.errors import AuditUnavailable, ContentRefused
 from audit.models import AuditChain, AuditEvent, Outcome, to_microseconds
@@ -43,10 +44,10 @@ def record_event(
 ) -> AuditEvent:
     """Append one event to the tenant's chain (None: the platform's), in the caller's transaction if there is one.
 
-    `actor` is an account's id and is stored as a pseudonym (None: the portal itself); `ip` is stored masked; times are
-    milliseconds; `status` has the meaning that HTTP gives it. Costs two statements. A failure dooms the caller's
-    transaction. Raises AuditUnavailable; UnknownAction and ContentRefused, before anything is written, for mistakes in
-    the program.
+    `actor` is an account's id and is stored as a pseudonym (None: the portal itself); `ip` is stored masked, or not at
+    all where the organisation has it so; times are milliseconds; `status` has the meaning that HTTP gives it. Costs two
+    statements. A failure dooms the caller's transaction. Raises AuditUnavailable; UnknownAction and ContentRefused,
+    before anything is written, for mistakes in the program.
     """
     chain_id = tenant_id or PLATFORM
     kind, identity = checked_object(object_type, object_id)
@@ -68,6 +69,7 @@ def record_event(
     try:
         with transaction.atomic(savepoint=False):
             event.actor = pseudonym_of(actor, chain_id)
+            event.ip = event.ip and kept_address(event.ip, chain_id=chain_id)
             _append(event)
     except (Error, KeyUnavailable, KeyDestroyed) as error:
         raise AuditUnavailable from error

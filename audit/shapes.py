@@ -28,6 +28,7 @@ OBJECT_KINDS = {
     "message": _UUID,
     "model": _DIGEST,
     "notice": rf"v?{_NUMBER}",
+    "parameter": rf"{_CONSTANT}:({_NUMBER}|{_CONSTANT})-({_NUMBER}|{_CONSTANT})",
     "page": r"[a-z]{1,24}(:[a-z_]{1,32})?",
     "permission": rf"{_CONSTANT}(\.{_CONSTANT})?",
     "portal": _CODE,

@@ -19,6 +19,7 @@ from accounts.live import account_group, tenant_group
 from chat.budgets import FrameBudget
 from chat.following import WINDOW, Follower, StalledClient, refusal_fields
 from chat.frames import Ack, Ask, BadFrame, Frame, FrameTooLarge, Ping, Resume, Stop, parse_frame
+from chat.limits import alimits_shown
 from chat.requests import Person
 from chat.runtime import runtime
 from chat.sockets import Cleared, SocketSession, aclear_session, aread_member
@@ -88,16 +89,15 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return [account_group(session.account_id), tenant_group(session.tenant_id)] if session else []
 
     async def _greet(self, cleared: Cleared) -> None:
-        portal, model = settings.PORTAL, runtime().serving.model_of(cleared.account.tenant_id)
+        model = runtime().serving.model_of(cleared.account.tenant_id)
+        limits = await alimits_shown(cleared.consented.tenant_id)
         await self._say(
             {
                 "type": "ready",
                 "user": {"display_name": cleared.account.display_name},
                 "limits": {
-                    "max_prompt_chars": portal.max_prompt_chars,
+                    **limits,
                     "context_tokens": model.context_tokens,
-                    "max_new_tokens": portal.max_new_tokens,
-                    "rate_per_minute": portal.rate_per_minute,
                     "window": WINDOW,
                 },
                 "model": {"name": model.name, "digest": model.digest, "is_starter": model.is_starter},

@@ -23,6 +23,8 @@ REFUSALS = frozenset(
         "consent_required",
         "rate_limited",
         "busy",
+        "tenant_busy",
+        "not_kept",
         "queue_full",
         "queue_timeout",
         "too_long",

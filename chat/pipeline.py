@@ -20,6 +20,7 @@ from django.utils.translation import get_language, gettext, override
 from accounts.models import User
 from chat import conversations, limits, refusals
 from chat.conversations import OpenedTurn, Past
+from chat.limits import TurnLimits
 from chat.models import Status
 from chat.requests import TurnRequest
 from chat.temporary import TemporaryConversations
@@ -28,7 +29,6 @@ from common.errors import PortalError
 from common.markdown import render_markdown
 from common.threads import in_database_thread
 from common.tracebacks import where
-from consent.services import require_consent
 from inference.engine import (
     ChatMessage,
     Event,
@@ -49,8 +49,6 @@ from tenants.scope import tenant_scope
 
 logger = logging.getLogger("portal.turns")
 
-arequire_consent = in_database_thread(require_consent)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
@@ -58,7 +56,6 @@ class Engine:
 
     choose: Callable[[UUID], InferencePool | None]
     system_prompt: str
-    max_new_tokens: int
     temporary: TemporaryConversations
     live_answers: Callable[[], frozenset[UUID]]
 
@@ -79,13 +76,13 @@ async def run_turn(turn: LiveTurn, request: TurnRequest, *, account: User, engin
 
 
 async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: Engine) -> None:
-    consented = await arequire_consent(account)
-    pool = limits.require_pool(engine.choose(consented.tenant_id))
-    weight = account.tenant.engine_weight if account.tenant else 1
-    with limits.check(consented, pool=pool, weight=weight) as ticket:
+    allowed = await limits.aenter(account)
+    request = limits.fit(request, allowed)
+    pool = limits.require_pool(engine.choose(allowed.consented.tenant_id))
+    with limits.check(allowed, pool=pool) as ticket:
         turn.hold(ticket)
         past = await _read_past(turn, request, engine)
-        rules = await rule_sets().aload(consented.tenant_id)
+        rules = await rule_sets().aload(allowed.consented.tenant_id)
         cleared = await aclear_prompt(past.question, rules, confirmed=request.confirmed)
         opened = await conversations.aopen_turn(
             turn.person, request=request, past=past, cleared=cleared, model=pool.config.model
@@ -93,7 +90,7 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
         turn.store_as(opened.answer_id)
         with _forgetting(past, pool, engine.temporary):
             answer = await _generate(
-                turn, opened, pool.generate(ticket, _prompt(opened, engine)), rules=rules
+                turn, opened, pool.generate(ticket, _prompt(opened, engine, limits=allowed)), rules=rules
             )
             ended = await _finish(turn, opened, answer)
             if past.temporary and ended.status in conversations.USABLE and not turn.is_forgotten:
@@ -248,12 +245,12 @@ def _ended(answer: _Answer) -> TurnEnded:
     )
 
 
-def _prompt(opened: OpenedTurn, engine: Engine) -> Prompt:
+def _prompt(opened: OpenedTurn, engine: Engine, *, limits: TurnLimits) -> Prompt:
     """Return system prompt, history and question; the engine trims the history to its context."""
     system = ChatMessage("system", engine.system_prompt)
     question = ChatMessage("user", opened.question)
     return Prompt(
         messages=(system, *opened.past.history, question),
-        sampling=Sampling(max_new_tokens=engine.max_new_tokens),
+        sampling=Sampling(max_new_tokens=limits.max_new_tokens),
         origin=Origin(conversation=str(opened.past.conversation)),
     )

@@ -24,6 +24,8 @@ class _Trace:
 _TRACES = {
     "rate_limited": _Trace("ratelimit.reject", "limit", "rate_per_minute"),
     "busy": _Trace("ratelimit.reject", "limit", "running_per_person"),
+    "tenant_busy": _Trace("ratelimit.reject", "limit", "running_per_tenant"),
+    "not_kept": _Trace("access.denied", "limit", "persistence"),
     "queue_full": _Trace("queue.reject", "limit", "queue_length"),
     "queue_timeout": _Trace("queue.timeout", "limit", "queue_timeout"),
     "too_long": _Trace("policy.block_input", "limit", "length"),

@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import DatabaseError
 
-from accounts.live import RUNTIME_GROUP, hear_word
+from accounts.live import PARAMETERS_CHANGED, RUNTIME_GROUP, hear_word
 from accounts.models import User
 from audit.services import record_event
 from chat.budgets import FrameBudget
@@ -33,6 +33,7 @@ from registry.evaluating import settle_interrupted
 from registry.evaluator import evaluator
 from registry.models import ModelArtifact
 from registry.services import MODELS_CHANGED
+from tenants.values import forget_values
 
 logger = logging.getLogger("portal.runtime")
 
@@ -162,7 +163,6 @@ class Runtime:
         engine = Engine(
             choose=self._choose_pool,
             system_prompt=settings.PORTAL.system_prompt,
-            max_new_tokens=settings.PORTAL.max_new_tokens,
             temporary=self.temporary,
             live_answers=self.turns.live_answers,
         )
@@ -214,6 +214,8 @@ class Runtime:
             message = await layer.receive(channel)
             if message["type"] == MODELS_CHANGED:
                 self.serving.note_change()
+            if message["type"] == PARAMETERS_CHANGED:
+                forget_values()
             if message["type"] == POLICY_CHANGED:
                 self._refresh_rules()
             if "account" in message:

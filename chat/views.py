@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -17,6 +16,7 @@ from accounts.roles import CHAT_USE, LANDING_PAGES
 from chat import services
 from chat.conversations import settle_interrupted
 from chat.forms import ClearForm, RenameForm
+from chat.limits import limits_shown, read_persistence
 from chat.listing import Place, list_conversations
 from chat.models import Conversation, Message
 from chat.permissions import own_conversation
@@ -26,6 +26,7 @@ from common.access import require_permission
 from common.errors import BadRequest
 from consent.gate import consent_required
 from consent.services import list_records
+from tenants.parameters import Persistence
 
 
 @require_safe
@@ -111,24 +112,30 @@ def _privacy_page(request: HttpRequest, *, form_error: str, status: int = 200) -
 def _page(
     request: HttpRequest, *, conversation: Conversation | None, messages: list[Message]
 ) -> dict[str, Any]:
-    account, portal, process = cast(User, request.user), settings.PORTAL, runtime()
+    account, process = cast(User, request.user), runtime()
+    tenant_id = cast(UUID, account.tenant_id)
+    persistence = read_persistence(tenant_id)
     listed = list_conversations(account, before=Place.read(request.GET.get("before", "")))
     model = process.serving.model_of(account.tenant_id)
     running = process.turns.running_in(conversation.id, account_id=account.id) if conversation else None
     return {
         "conversation": show_conversation(conversation) if conversation else None,
-        "temporary": conversation is None and request.GET.get("temporary") == "1",
+        "temporary": conversation is None and _is_temporary(request, persistence),
+        "persistence": persistence,
         "entries": show_messages(messages),
         "groups": group_by_day(listed.conversations, current=conversation.id if conversation else None),
         "listed": listed,
         "model": model,
         "pool_state": process.state_for(account.tenant_id),
-        "limits": {
-            "max_prompt_chars": portal.max_prompt_chars,
-            "context_tokens": model.context_tokens,
-            "max_new_tokens": portal.max_new_tokens,
-            "rate_per_minute": portal.rate_per_minute,
-        },
+        "limits": limits_shown(tenant_id) | {"context_tokens": model.context_tokens},
         "running_turn": str(running.id) if running else "",
         "used_tokens": used_tokens(messages),
     }
+
+
+def _is_temporary(request: HttpRequest, persistence: Persistence) -> bool:
+    """Return whether a new chat is temporary: as the person asks, within what the organisation keeps."""
+    if persistence is Persistence.NEVER:
+        return True
+    asked = request.GET.get("temporary")
+    return asked == "1" or (persistence is Persistence.TEMPORARY and asked != "0")

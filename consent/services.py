@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,9 @@ from common import clock
 from common.errors import ConsentRequired
 from consent.models import ConsentNotice, ConsentRecord
 from tenants.scope import current_tenant_id
+from tenants.values import tenant_values
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +87,30 @@ def read_current_notice(*, language: str) -> ConsentNotice:
 
 
 def require_consent(account: User) -> Consented:
-    """Return the proof of consent to the current notice, in one query. Raises ConsentRequired without it."""
+    """Return the proof of consent to the current notice, in one query.
+
+    Raises ConsentRequired without it, or where it is older than the organisation lets consent hold.
+    """
     current = ConsentNotice.objects.order_by("-version").values("version")[:1]
     record = ConsentRecord.objects.filter(
         account_id=account.id, withdrawn_at__isnull=True, notice_version=current
     ).first()
-    if record is None:
+    if record is None or record.given_at <= _given_after():
         raise ConsentRequired
     return Consented(account_id=account.id, tenant_id=record.tenant_id, notice_version=record.notice_version)
 
 
 @transaction.atomic
 def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> ConsentRecord:
-    """Record the person's consent to this notice; a second time changes nothing.
+    """Record the person's consent to this notice; a second time changes nothing, unless the first one has run out.
 
     Raises ConsentRequired when a newer version has been published meanwhile.
     """
     if notice.version != _current_version():
         raise ConsentRequired
+    ConsentRecord.objects.filter(
+        account_id=account.id, withdrawn_at__isnull=True, given_at__lte=_given_after()
+    ).update(withdrawn_at=clock.now())
     record: ConsentRecord
     record, created = ConsentRecord.objects.get_or_create(
         tenant_id=current_tenant_id(),
@@ -140,6 +150,12 @@ def withdraw_consent(account: User, *, ip: str | None) -> None:
 def list_records(account: User) -> list[ConsentRecord]:
     """Return the person's own consents, newest first."""
     return list(ConsentRecord.objects.filter(account_id=account.id))
+
+
+def _given_after() -> datetime:
+    """Return the time after which a consent must have been given to count."""
+    days = tenant_values(current_tenant_id()).number("consent_days")
+    return clock.now() - timedelta(days=days) if days else LONG_AGO
 
 
 def _current_version() -> int:

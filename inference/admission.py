@@ -19,7 +19,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 
-from inference.errors import Busy, QueueFull, RateLimited
+from inference.errors import Busy, QueueFull, RateLimited, TenantBusy
 from inference.queueing import Claim
 
 # A tenant of weight 1 may hold three times what is free: alone that is three quarters of all places.
@@ -43,6 +43,23 @@ class AdmissionLimits:
             raise ValueError("queue_length or queue_timeout_s is out of range")
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one tenant grants its people, in place of the pool's limits, and is granted itself.
+
+    `running_per_tenant` counts all turns of the tenant that run or wait; 0 is no bound.
+    """
+
+    rate_per_minute: int
+    running_per_person: int
+    running_per_tenant: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that would admit nobody."""
+        if self.rate_per_minute < 1 or self.running_per_person < 1 or self.running_per_tenant < 0:
+            raise ValueError("a person must be allowed at least one turn")
+
+
 class Admission:
     """Count the tickets that are out, and refuse a further one where a limit says so.
 
@@ -52,7 +69,7 @@ class Admission:
 
     def __init__(self, limits: AdmissionLimits, *, slots: int, storage: Storage | None = None) -> None:
         self._limits = limits
-        self._rate = RateLimitItemPerMinute(limits.rate_per_minute)
+        self._usual = Allowance(limits.rate_per_minute, limits.running_per_person)
         self._window = MovingWindowRateLimiter(storage if storage is not None else MemoryStorage())
         self._places = slots + limits.queue_length
         self._out: Counter[tuple[str, str]] = Counter()
@@ -68,19 +85,29 @@ class Admission:
         """Return how many tickets are out."""
         return self._out.total()
 
-    def take(self, claim: Claim, *, turn_ms: Callable[[], int], place_ms: Callable[[], int]) -> None:
-        """Take a place. Raise Busy, QueueFull or RateLimited.
+    def take(
+        self,
+        claim: Claim,
+        *,
+        turn_ms: Callable[[], int],
+        place_ms: Callable[[], int],
+        allowance: Allowance | None = None,
+    ) -> None:
+        """Take a place. Raise Busy, TenantBusy, QueueFull or RateLimited.
 
         `turn_ms` and `place_ms` estimate how long a turn takes and until a place comes free: told to whom
-        is refused.
+        is refused. With another rate than before, a person's minute begins anew.
         """
-        key = (claim.tenant, claim.person)
-        if self._out[key] >= self._limits.running_per_person:
+        key, allowed = (claim.tenant, claim.person), allowance or self._usual
+        if self._out[key] >= allowed.running_per_person:
             raise Busy(retry_after_ms=turn_ms())
+        if 0 < allowed.running_per_tenant <= self._tenants[claim.tenant]:
+            raise TenantBusy(retry_after_ms=turn_ms())
         if not self._has_place(claim):
             raise QueueFull(retry_after_ms=place_ms())
-        if not self._window.hit(self._rate, *key):
-            reset, _ = self._window.get_window_stats(self._rate, *key)
+        rate = RateLimitItemPerMinute(allowed.rate_per_minute)
+        if not self._window.hit(rate, *key):
+            reset, _ = self._window.get_window_stats(rate, *key)
             raise RateLimited(retry_after_ms=max(1, round((reset - time.time()) * 1000)))
         self._out[key] += 1
         self._tenants[claim.tenant] += 1

@@ -30,6 +30,16 @@ class Busy(InferenceError):
     message = _("Your previous message is still being answered.")
 
 
+class TenantBusy(InferenceError):
+    """Refuse: the person's tenant has as many turns that run or wait as it is granted."""
+
+    code = "tenant_busy"
+    http_status = 429
+    message = _(
+        "Your organisation has as many answers being written as it may have. Please try again shortly."
+    )
+
+
 class QueueFull(InferenceError):
     """Refuse: nobody else may wait now."""
 

@@ -20,7 +20,7 @@ from types import TracebackType
 
 from limits.storage import Storage
 
-from inference.admission import Admission, AdmissionLimits
+from inference.admission import Admission, AdmissionLimits, Allowance
 from inference.config import SCRIPTED_MODEL, PoolConfig
 from inference.engine import Event, Finished, Origin, Prompt, WorkerReport
 from inference.errors import EngineUnavailable
@@ -30,7 +30,15 @@ from inference.status import PoolStatus, sum_up
 from inference.supervisor import State
 from inference.turn import Turn
 
-__all__ = ["SCRIPTED_MODEL", "AdmissionLimits", "InferencePool", "PoolConfig", "PoolStatus", "Ticket"]
+__all__ = [
+    "SCRIPTED_MODEL",
+    "AdmissionLimits",
+    "Allowance",
+    "InferencePool",
+    "PoolConfig",
+    "PoolStatus",
+    "Ticket",
+]
 
 
 class Ticket:
@@ -202,16 +210,23 @@ class InferencePool:
         """Drop what the engine keeps of that origin's text; an empty field stands for all."""
         self._scheduler.forget(origin)
 
-    def admit(self, *, tenant: str, person: str, weight: float = 1.0) -> Ticket:
+    def admit(
+        self, *, tenant: str, person: str, weight: float = 1.0, allowance: Allowance | None = None
+    ) -> Ticket:
         """Give this person a place for one turn; `weight` is the tenant's share against 1 of an ordinary tenant.
 
-        Raise RateLimited, Busy, QueueFull or EngineUnavailable, with `retry_after_ms` unless the pool is
+        `allowance` is what holds for its people in place of the pool's limits.
+
+        Raise RateLimited, Busy, TenantBusy, QueueFull or EngineUnavailable, with `retry_after_ms` unless the pool is
         closed.
         """
         self._scheduler.require_engine()
         claim = Claim(tenant, person, weight)
         self._admission.take(
-            claim, turn_ms=self._scheduler.turn_ms, place_ms=lambda: self._scheduler.next_wait_ms(tenant)
+            claim,
+            turn_ms=self._scheduler.turn_ms,
+            place_ms=lambda: self._scheduler.next_wait_ms(tenant),
+            allowance=allowance,
         )
         ticket = Ticket(self._scheduler, self._admission, claim, on_release=self._forget_ticket)
         self._tickets.add(ticket)

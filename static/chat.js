@@ -92,13 +92,13 @@ function release(held, { mask }) {
 // A chat that has begun keeps its kind; the switch then leads to a new one of the other kind.
 function setTemporary(wanted) {
   if (!thread.empty) {
-    location.assign(wanted ? `${data.home}?temporary=1` : data.home);
+    location.assign(wanted ? `${data.home}?temporary=1` : data.kept);
     return;
   }
   temporary = wanted;
   app.toggleAttribute("data-mode", wanted);
   if (wanted) data.mode = "temp";
-  history.replaceState(null, "", wanted ? `${data.home}?temporary=1` : data.home);
+  history.replaceState(null, "", wanted ? `${data.home}?temporary=1` : data.kept);
   if (wanted) composer.note("temporary");
   else composer.unnote("temporary");
   composer.focus();

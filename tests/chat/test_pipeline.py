@@ -46,7 +46,6 @@ class Bench:
         engine = Engine(
             choose=lambda _tenant_id: self.pool,
             system_prompt="Be kind.",
-            max_new_tokens=8,
             temporary=self.temporary,
             live_answers=frozenset,
         )

@@ -75,7 +75,6 @@ class Bench:
         engine = Engine(
             choose=lambda _tenant_id: self.pool,
             system_prompt="Be kind.",
-            max_new_tokens=30,
             temporary=self.temporary,
             live_answers=frozenset,
         )
@@ -123,7 +122,7 @@ async def test_sensitive_text_waits_for_the_person_to_agree(bench: Bench, *, tem
     assert isinstance((await bench.ask(text, confirmed=("OTHER-01",))).refusal, ConsentInPlace)
     agreed = await bench.ask(text, confirmed=("SPI-HEALTH-01",), temporary=temporary)
     assert agreed.ended is not None
-    assert agreed.ended.status == "length"
+    assert agreed.ended.status == "complete"
     assert await messages() == (0 if temporary else 2)
     name = (await bench.events("chat.request"))[0][3]
     assert name.endswith(f".{version.number}")

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from policy.ruleset import DEFAULT_RULES, read_rules
+from tenants.parameters import PARAMETERS, Choice, Keeper
 from tests.docs.reading import (
     REPOSITORY,
     anchors_of,
@@ -73,6 +74,16 @@ def test_default_and_range_of_a_number_are_documented_as_they_are(
     default, low, high = numbers
     cells = table_rows("docs/settings.md")[name]
     assert cells[1:3] == [f"`{default}`", f"{low}–{high}"]
+
+
+def test_every_system_parameter_is_documented_with_its_choices_and_who_sets_it() -> None:
+    rows = table_rows("docs/settings.md")
+    for parameter in PARAMETERS:
+        cells = rows[parameter.code]
+        assert ("second person" in cells[3]) == parameter.needs_second, parameter.code
+        assert cells[3].startswith("operator" if parameter.keeper == Keeper.OPERATOR else "administrator")
+        if isinstance(parameter, Choice):
+            assert cells[2] == ", ".join(f"`{value}`" for value, _label in parameter.options)
 
 
 def test_every_command_and_what_it_does_is_documented() -> None:
