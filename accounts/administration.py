@@ -50,12 +50,12 @@ def change_role(account: User, *, role: str, by: User) -> None:
     Raises PermissionMissing, OwnAccount, RoleImpossible and LastOfRole.
     """
     action = ROLE_ACTIONS.get(role, "account.make_member")
-    with _act(action, account, by=by) as act:
+    with act_on(action, account, by=by) as act:
         if role not in ROLE_ACTIONS or act.account.role == Role.OPERATOR:
             raise RoleImpossible
         if act.account.role != role:
             _require_others(act)
-            _write(act.account, role=role)
+            write_account(act.account, role=role)
 
 
 def disable_account(account: User, *, by: User) -> None:
@@ -63,17 +63,17 @@ def disable_account(account: User, *, by: User) -> None:
 
     Raises PermissionMissing, OwnAccount and LastOfRole.
     """
-    with _act("account.disable", account, by=by) as act:
+    with act_on("account.disable", account, by=by) as act:
         if act.account.is_active:
             _require_others(act)
-            _write(act.account, is_active=False)
+            write_account(act.account, is_active=False)
 
 
 def enable_account(account: User, *, by: User) -> None:
     """Let a disabled account in again; the sessions from before stay ended. Raises PermissionMissing and OwnAccount."""
-    with _act("account.enable", account, by=by) as act:
+    with act_on("account.enable", account, by=by) as act:
         if not act.account.is_active:
-            _write(act.account, is_active=True)
+            write_account(act.account, is_active=True)
 
 
 def set_separation(tenant: Tenant, *, is_on: bool, by: User) -> list[UUID]:
@@ -118,8 +118,12 @@ def find_account(handle: str, *, by: User) -> User:
 
 
 @contextmanager
-def _act(action: str, account: User, *, by: User) -> Iterator[Act]:
-    """Do an act on an account in the name of `by`, who is not allowed to be the same person."""
+def act_on(action: str, account: User, *, by: User) -> Iterator[Act]:
+    """Do an act on an account in the name of `by`, who is not allowed to be the same person.
+
+    What happens inside and its event are one transaction; a refusal is recorded by itself. Raises PermissionMissing and
+    OwnAccount.
+    """
     # Another organisation's account is not named in the chain of this one.
     target = account.id if account.tenant_id == by.tenant_id else None
     with recorded(action, by=by.id, chain=by.tenant_id, object_type="account", object_id=target):
@@ -160,7 +164,8 @@ def _holders(tenant: Tenant | None, role: str) -> QuerySet[User]:
     return User.objects.filter(tenant=tenant, role=role, is_active=True)
 
 
-def _write(account: User, **fields: object) -> None:
+def write_account(account: User, **fields: object) -> None:
+    """Write these fields of an account, and end what it has open."""
     User.objects.filter(pk=account.pk).update(**fields)
     end_sessions(account)
 

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts.models import User
+from common import clock
 
 
 class PortalBackend(AuthenticationBackend):  # type: ignore[misc]
@@ -18,5 +19,7 @@ class PortalBackend(AuthenticationBackend):  # type: ignore[misc]
 
 
 def may_sign_in(user: User) -> bool:
-    """Return whether the account is active, and its organisation too if it has one."""
+    """Return whether the account is active, its organisation too if it has one, and its password not outdated."""
+    if user.temporary_until is not None and user.temporary_until <= clock.now():
+        return False
     return user.is_active and (user.tenant is None or user.tenant.is_active)

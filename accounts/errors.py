@@ -173,3 +173,10 @@ class ValueImpossible(ChangeRefused):
     def __init__(self, faults: dict[str, str]) -> None:
         super().__init__()
         self.faults = faults
+
+
+class PasswordElsewhere(ChangeRefused):
+    """The account has no password here."""
+
+    code = "password_elsewhere"
+    message = _("This person signs in through the organisation's own directory and has no password here.")

@@ -43,8 +43,8 @@ class AccountManager(BaseUserManager["User"]):
     """
 
     def get_queryset(self) -> models.QuerySet[User]:
-        """Bring the tenant along: every request asks for it."""
-        return super().get_queryset().select_related("tenant")
+        """Bring the tenant and its rules along: every request asks for them."""
+        return super().get_queryset().select_related("tenant__sign_in_rules")
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Return the account with this handle."""
@@ -73,6 +73,11 @@ class User(AbstractBaseUser):
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     # Until when the person may take up the account with the link that was given out last; none: no link is valid.
     invited_until = models.DateTimeField(null=True, editable=False)
+    # Somebody else knows the password: nothing but changing it is possible, and only until then.
+    must_change_password = models.BooleanField(default=False, editable=False)
+    temporary_until = models.DateTimeField(null=True, editable=False)
+    # Whether the account has TOTP or a security key; the factors themselves are allauth's to keep.
+    has_second_factor = models.BooleanField(default=False, editable=False)
     joined_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "handle"
@@ -129,3 +134,24 @@ class User(AbstractBaseUser):
             return False
         separation = self.tenant.three_admin_separation if self.tenant else True
         return name in permissions_of(self.role, three_admin_separation=separation)
+
+
+class SignInRules(models.Model):
+    """What an organisation asks of its people at the door, on top of what the installation asks of everybody.
+
+    An empty value leaves it to the installation; a weaker one than the installation's counts for nothing. Like
+    accounts, outside the tenant scope: signing in comes before it.
+    """
+
+    tenant = models.OneToOneField(
+        Tenant, on_delete=models.CASCADE, primary_key=True, related_name="sign_in_rules"
+    )
+    password_length = models.PositiveSmallIntegerField(null=True, blank=True)
+    second_factor_roles = models.JSONField(default=list, blank=True)
+    second_factor_after_sso = models.BooleanField(default=False)
+    idle_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    session_hours = models.PositiveSmallIntegerField(null=True, blank=True)
+    sessions_per_person = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"sign-in rules of {self.tenant_id}"

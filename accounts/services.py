@@ -12,22 +12,36 @@ from django.db.models import Exists
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
+from accounts.backends import may_sign_in
+from accounts.duties import duty_of
 from accounts.errors import SessionEnded
 from accounts.models import User, make_handle
+from accounts.temporary import make_temporary
 from audit.services import record_event
 from common import clock
 from tenants.models import Tenant
 
 
 @transaction.atomic
-def create_account(*, tenant: Tenant | None, login: str, display_name: str, role: str, password: str) -> User:
-    """Create an account and record it.
+def create_account(
+    *,
+    tenant: Tenant | None,
+    login: str,
+    display_name: str,
+    role: str,
+    password: str,
+    is_temporary: bool = False,
+) -> User:
+    """Create an account and record it; a temporary password must be changed before anything else.
 
     Raises ValidationError for a malformed or taken login, or a password that the validators refuse.
     """
     account = User(tenant=tenant, login_name=login.casefold(), display_name=display_name, role=role)
     validate_password(password, account)
-    account.set_password(password)
+    if is_temporary:
+        make_temporary(account, password)
+    else:
+        account.set_password(password)
     account.full_clean(exclude=["handle"])
     handle = make_handle(organisation=tenant.code if tenant else "", login=login)
     if User.objects.filter(handle=handle).exists():
@@ -46,11 +60,12 @@ def create_account(*, tenant: Tenant | None, login: str, display_name: str, role
 def read_live_account(*, account_id: UUID, session_key: str, auth_hash: str) -> User:
     """Return the account if its session still stands, in one query.
 
-    `auth_hash` is what the session was opened with: a changed password ends it. Raises SessionEnded.
+    `auth_hash` is what the session was opened with: a changed password ends it. Raises SessionEnded, also for somebody
+    who has to do something else first (accounts.duties).
     """
     session = Session.objects.filter(session_key=session_key, expire_date__gt=clock.now())
     account = User.objects.filter(Exists(session), pk=account_id, is_active=True).first()
-    if account is None or (account.tenant is not None and not account.tenant.is_active):
+    if account is None or not may_sign_in(account) or duty_of(account) is not None:
         raise SessionEnded
     if not constant_time_compare(account.get_session_auth_hash(), auth_hash):
         raise SessionEnded

@@ -79,6 +79,8 @@ ACTIONS = (
     Action("account.make_admin", _("Made an administrator"), "info"),
     Action("account.make_officer", _("Made a security officer"), "info"),
     Action("account.make_auditor", _("Made an auditor"), "info"),
+    Action("account.reset_password", _("Temporary password given"), "warn"),
+    Action("account.change_password", _("Password changed"), "info"),
     Action("account.disable", _("Account disabled"), "warn"),
     Action("account.enable", _("Account enabled"), "info"),
     Action("identity.add", _("Way of signing in added"), "info"),

@@ -72,6 +72,9 @@ class PortalSettings:
     session_hours: int
     login_attempts: int
     lockout_minutes: int
+    password_length: int
+    temporary_password_hours: int
+    breached_passwords: Path | None
 
     @property
     def keys_dir(self) -> Path:
@@ -144,8 +147,20 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
         lockout_minutes=env.integer("PORTAL_LOCKOUT_MINUTES", default=15, low=1, high=1440),
+        **_passwords(env),
         **_engine(env, mode=mode),
     )
+
+
+def _passwords(env: Environment) -> dict[str, Any]:
+    """Return the settings of passwords, by field."""
+    return {
+        "password_length": env.integer("PORTAL_PASSWORD_LENGTH", default=10, low=8, high=64),
+        "temporary_password_hours": env.integer(
+            "PORTAL_TEMPORARY_PASSWORD_HOURS", default=72, low=1, high=720
+        ),
+        "breached_passwords": _optional_path(env.text("PORTAL_BREACHED_PASSWORDS")),
+    }
 
 
 def _engine(env: Environment, *, mode: Mode) -> dict[str, Any]:

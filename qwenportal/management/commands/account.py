@@ -1,9 +1,8 @@
-"""Create accounts, give them roles, shut them out and let them in."""
+"""Create accounts, give them roles and temporary passwords, shut them out and let them in."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,8 +17,10 @@ from accounts.administration import (
 )
 from accounts.live import leave_word
 from accounts.models import User
+from accounts.passwords import give_temporary_password
 from accounts.roles import Role
 from accounts.services import create_account
+from accounts.temporary import temporary_password
 from accounts.terminal import add_person_argument, ask_person
 from common.errors import PortalError
 from qwenportal.fitness import line_of
@@ -27,13 +28,13 @@ from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    """`manage.py account create|role|disable|enable`.
+    """`manage.py account create|role|disable|enable|password`.
 
-    A new account's password comes from ACCOUNT_PASSWORD, or is random and printed once. The other three are acts of a
+    A new account's password comes from ACCOUNT_PASSWORD, or is a temporary one, printed once. The others are acts of a
     person, who signs in for them.
     """
 
-    help = "Create accounts, give them roles, shut them out and let them in"
+    help = "Create accounts, give them roles and temporary passwords, shut them out and let them in"
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
@@ -46,6 +47,10 @@ class Command(BaseCommand):
             ("role", "give an account another role; what it has open ends"),
             ("disable", "shut an account out; what it has open ends"),
             ("enable", "let a disabled account in again"),
+            (
+                "password",
+                "give a temporary password to somebody who has forgotten theirs; what they have open ends",
+            ),
         ):
             changing = commands.add_parser(word, help=text)
             changing.add_argument("handle", help="`organisation/login`, or `login` of an operator")
@@ -74,13 +79,15 @@ class Command(BaseCommand):
                 disable_account(account, by=by)
             case "enable":
                 enable_account(account, by=by)
+            case "password":
+                self._show(account, give_temporary_password(account, by=by))
 
     def _create(self, options: dict[str, Any]) -> None:
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
         if (tenant is None) != (options["role"] == Role.OPERATOR):
             raise CommandError("An operator has no organisation; everybody else has one that exists.")
         given = os.environ.get("ACCOUNT_PASSWORD", "")
-        password = given or secrets.token_urlsafe(12)
+        password = given or temporary_password()
         try:
             account = create_account(
                 tenant=tenant,
@@ -88,7 +95,11 @@ class Command(BaseCommand):
                 display_name=options["name"] or options["login"],
                 role=options["role"],
                 password=password,
+                is_temporary=not given,
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"{account.handle}  {'ACCOUNT_PASSWORD' if given else password}")
+        self._show(account, "ACCOUNT_PASSWORD" if given else password)
+
+    def _show(self, account: User, password: str) -> None:
+        self.stdout.write(f"{account.handle}  {password}")
