@@ -23,6 +23,7 @@ from common import clock
 from common.access import PermissionMissing
 from tests.accounts.support import sign_in, who
 from tests.conftest import PASSWORD, Cast
+from tests.tenants.support import tenant_of
 
 PAGE = "/accounts/password/"
 NEW = "eleven blue kites over town"
@@ -33,7 +34,7 @@ def change(client: Client, *, new: str = NEW, again: str | None = None, **fields
 
 
 def actions(person: User) -> list[str]:
-    return list(AuditEvent.objects.filter(tenant_id=person.tenant_id).values_list("action", flat=True))
+    return list(AuditEvent.objects.filter(tenant_id=tenant_of(person)).values_list("action", flat=True))
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_installation_and_organisation_each_ask_for_a_length_and_the_longer_coun
         return False
 
     assert shortest(cast.member) == 10
-    SignInRules.objects.create(tenant=cast.member.tenant, password_length=14)
+    SignInRules.objects.create(tenant_id=tenant_of(cast.member), password_length=14)
     assert (shortest(cast.member), shortest(cast.outsider)) == (14, 10)
     settings.PORTAL = dataclasses.replace(settings.PORTAL, password_length=20)
     assert (shortest(cast.member), shortest(cast.operator)) == (20, 20)
