@@ -13,6 +13,7 @@ from audit.guards import missing_guards
 from chat.runtime import Runtime
 from crypto.errors import KeyUnavailable
 from crypto.services import check_keys
+from policy.guards import missing_guards as missing_rule_guards
 from registry.errors import ModelError
 from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
@@ -30,7 +31,15 @@ class Check:
 
 def installation_checks(process: Runtime) -> list[Check]:
     """Return what holds now; each check looks afresh."""
-    return [_keys(), _guards(), _approvals(), _models_in_use(), *_model_files(process), *_engines(process)]
+    return [
+        _keys(),
+        _guards(),
+        _rules(),
+        _approvals(),
+        _models_in_use(),
+        *_model_files(process),
+        *_engines(process),
+    ]
 
 
 def _keys() -> Check:
@@ -46,6 +55,12 @@ def _guards() -> Check:
     missing = missing_guards(connection)
     detail = ", ".join(missing) or _("the database refuses to change or delete events")
     return Check(_("Audit log is append-only"), ok=not missing, detail=detail)
+
+
+def _rules() -> Check:
+    missing = missing_rule_guards(connection)
+    detail = ", ".join(missing) or _("the database refuses to change published rules")
+    return Check(_("Published rules are fixed"), ok=not missing, detail=detail)
 
 
 def _approvals() -> Check:

@@ -28,6 +28,8 @@ VALIDATOR_NAMES: dict[str, Text] = {
     "credit_code": _("unified social credit code (GB 32100)"),
     "iban": _("international bank account number"),
     "social_security_number": _("US social security number"),
+    "national_insurance_number": _("UK National Insurance number"),
+    "nhs_number": _("UK NHS number (modulus 11)"),
     "ip_address": _("IP address"),
 }
 VERDICTS: dict[tuple[str, str], Mark] = {

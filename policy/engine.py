@@ -12,6 +12,7 @@ from typing import Any
 from policy.budget import Check, no_budget
 from policy.injection import Injection, default_detector
 from policy.normalise import Normalised, normalise
+from policy.numerals import read_numerals
 from policy.ruleset import STRENGTH, Match, PolicyDecision, PolicyRule, RuleSet, Stage, StageRules
 
 
@@ -98,14 +99,21 @@ def settled_to(text: str, seen: Normalised, *, matches: Sequence[Match], acting:
     into the context of the rest.
     """
     opened = acting.keywords.open_from(seen)
-    beginning = acting.any_beginning.search(seen.data, seen.byte_at(seen.context))
-    if beginning is not None and beginning.start() < len(seen.data):
-        opened = min(opened, seen.letter_at(beginning.start()))
+    opened = min(opened, _begins(acting.any_beginning, seen))
+    numbers = read_numerals(seen) if acting.numerals else None
+    if numbers is not None:
+        opened = min(opened, numbers.letter_behind(_begins(acting.any_number_beginning, numbers)))
     cut = seen.place(opened) if opened < len(seen.letters) else len(text)
     for match in reversed(matches):
         if match.start < cut < match.end:
             cut = match.start
     return cut
+
+
+def _begins(beginning: Any, seen: Normalised) -> int:
+    """Return the leftmost letter from which on a reading may be the beginning of a match, or its length."""
+    found = beginning.search(seen.data, seen.byte_at(seen.context))
+    return seen.letter_at(found.start()) if found is not None else len(seen.letters)
 
 
 def _find_keywords(seen: Normalised, acting: StageRules, check: Check) -> Iterator[Match]:
@@ -117,10 +125,21 @@ def _find_keywords(seen: Normalised, acting: StageRules, check: Check) -> Iterat
 
 def _find_patterns(seen: Normalised, acting: StageRules, check: Check) -> Iterator[Match]:
     """Yield what patterns match, at the price of one search where there is nothing."""
+    plain = list(_search(acting.any_pattern, acting.patterns, seen, check))
+    yield from plain
+    numbers = read_numerals(seen) if acting.numerals else None
+    if numbers is not None:
+        known = {(match.rule.order, match.start, match.end) for match in plain}
+        for match in _search(acting.any_number, acting.numerals, numbers, check):
+            if (match.rule.order, match.start, match.end) not in known:
+                yield match
+
+
+def _search(anything: Any, rules: Sequence[PolicyRule], seen: Normalised, check: Check) -> Iterator[Match]:
     check()
     begin = seen.byte_at(seen.context)
-    if acting.any_pattern.search(seen.data, begin):
-        for rule in acting.patterns:
+    if anything.search(seen.data, begin):
+        for rule in rules:
             check()
             yield from _find_pattern(rule, seen, begin, check)
 

@@ -70,6 +70,10 @@ def _is_visible(letter: str) -> bool:
 def _look(letter: str) -> str:
     if letter.isascii():
         return letter
+    # Digits of other scripts, and circled ones that have no compatibility form.
+    digit = unicodedata.digit(letter, None)
+    if digit is not None:
+        return str(digit)
     return _lookalikes().get(letter) or _simplified().get(letter, letter)
 
 

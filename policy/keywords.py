@@ -4,7 +4,8 @@ A keyword of letters and digits is looked for in the core of a text. A match the
 belong together in the letters of the text:
 
 - a Latin word or number stands alone: no other Latin letter or digit touches it;
-- between two of its letters there may be up to MAX_GAP marks (* - _ · and the like), for Chinese also blanks;
+- between two of its letters there may be up to MAX_GAP marks (* - _ · and the like), for Chinese also blanks, or up to
+  MAX_MARKUP marks of Markdown (**保****本**);
 - blanks inside a Latin word, marks that end a sentence or a clause inside any word, and anything inside a number count
   only where the same stands between all letters (s e c r e t; 机，密，件), of which there must be three at the least;
 - where the keyword itself has a blank or a mark, anything of that length may stand, or nothing.
@@ -25,6 +26,8 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from policy.normalise import Normalised, normalise
 
 MAX_GAP = 3
+MAX_MARKUP = 6
+_MARKUP = re.compile(r"[*_~`]*")
 _HARD = re.compile(r"[\n\t。！？；：，、,;:!?()\[\]（）《》〈〉「」『』“”\"]")
 _BLANK = re.compile(r"\s")
 # Words of letters and digits, joined by what people leave out or put in without thinking.
@@ -98,9 +101,26 @@ class KeywordIndex:
         if not self._cores.is_empty:
             core = seen.core
             length = self._cores.longest_beginning(core.text[core.context :])
-            if length and len(letters) - 1 - core.places.back(len(core.text) - 1) <= MAX_GAP:
+            if length and _may_lie_between(letters[core.places.back(len(core.text) - 1) + 1 :]):
                 opened = min(opened, core.places.back(len(core.text) - length))
         return opened
+
+
+class KeywordIndexes:
+    """Several indexes as one. Stages share those of the rules that act at the same ones, for there may be very many
+    words."""
+
+    def __init__(self, parts: Iterable[KeywordIndex]) -> None:
+        self._parts = tuple(parts)
+
+    def find(self, seen: Normalised) -> Iterator[Found]:
+        """Yield every keyword that is there."""
+        for part in self._parts:
+            yield from part.find(seen)
+
+    def open_from(self, seen: Normalised) -> int:
+        """Return the first letter from which on the text may be the beginning of a keyword."""
+        return min((part.open_from(seen) for part in self._parts), default=len(seen.letters))
 
 
 class _Automaton:
@@ -151,12 +171,17 @@ def _holds_together(seen: Normalised, keyword: Keyword, start: int) -> bool:
     """Return whether the letters of a match that do not stand side by side belong together all the same."""
     places = [seen.core.places.back(start + offset) for offset in range(len(keyword.core))]
     gaps = [seen.letters[left + 1 : right] for left, right in pairwise(places)]
-    if any(len(gap) > MAX_GAP for gap in gaps):
+    if not all(map(_may_lie_between, gaps)):
         return False
     inner = [(offset, gap) for offset, gap in enumerate(gaps) if offset + 1 not in keyword.breaks]
     if all(not gap or _is_soft(keyword.core[at : at + 2], gap) for at, gap in inner):
         return True
     return len(inner) > 1 and len({gap for _, gap in inner}) == 1
+
+
+def _may_lie_between(gap: str) -> bool:
+    """Return whether a gap is short enough to belong to a word."""
+    return len(gap) <= MAX_GAP or (len(gap) <= MAX_MARKUP and _MARKUP.fullmatch(gap) is not None)
 
 
 def _is_soft(pair: str, gap: str) -> bool:

@@ -19,6 +19,9 @@ _BETWEEN = re.compile(r"[\W_]+")
 # Every byte of UTF-8 that continues a character: without them a text has a byte per character.
 _CONTINUING = bytes(range(0x80, 0xC0))
 _BLOCK = 512
+# How much of what was shown already a stream keeps for the rules to look back at: enough for a digit and the marks that
+# may stand behind it (policy/numerals.py).
+CONTEXT_LETTERS = 7
 
 
 @dataclass(slots=True)

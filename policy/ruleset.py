@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ import re2
 
 from policy.beginnings import beginnings_of
 from policy.injection import default_detector
-from policy.keywords import KeywordIndex, read_keyword
+from policy.keywords import Keyword, KeywordIndex, KeywordIndexes, read_keyword
 from policy.validators import VALIDATORS
 
 Stage = Literal["input", "output"]
@@ -47,6 +48,7 @@ _KEYS = {
     "locked",
     "length",
     "mask",
+    "numerals",
     "output",
     "pattern",
     "priority",
@@ -67,7 +69,8 @@ class PolicyRule:
 
     It looks for `words` or for `pattern`; `beginnings` is the pattern of whatever, at the end of a text, may be the
     beginning of a match. Or it judges a whole question: one that looks like an injection with a score of `threshold` or
-    more, or one that is longer than `max_chars`. `order` is its place in the set. An organisation cannot weaken a rule
+    more, or one that is longer than `max_chars`. `order` is its place in the set. A pattern with `numerals` also sees
+    numbers that are written as Chinese numerals or with marks between the digits. An organisation cannot weaken a rule
     of the base that is `locked`.
     """
 
@@ -86,6 +89,7 @@ class PolicyRule:
     max_chars: int = 0
     is_valid: Callable[[str], bool] = VALIDATORS["any"]
     locked: bool = False
+    numerals: bool = False
 
     def title_in(self, language: str) -> str:
         """Return the title in the language, or in English."""
@@ -118,6 +122,11 @@ class PolicyDecision:
     matches: tuple[Match, ...] = ()
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """Return the categories of all matches, each once, from the left."""
+        return tuple(dict.fromkeys(match.rule.category for match in self.matches if match.rule.category))
+
+    @property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """Return where the deciding rule matched."""
         return tuple((match.start, match.end) for match in self.matches if match.rule is self.rule)
@@ -129,16 +138,20 @@ class StageRules:
 
     `by_place` has the rules by their place in the set, by which keywords know them. `whole` are those that
     judge a text as a whole. `any_pattern` finds a match of any pattern; `any_beginning`, at the end of a text, the
-    leftmost that may become one.
+    leftmost that may become one. `numerals` are the patterns that read numerals as well, `any_number` and
+    `any_number_beginning` the same for them.
     """
 
     rules: tuple[PolicyRule, ...]
     by_place: dict[int, PolicyRule]
     patterns: tuple[PolicyRule, ...]
     whole: tuple[PolicyRule, ...]
-    keywords: KeywordIndex
+    keywords: KeywordIndexes
     any_pattern: Any
     any_beginning: Any
+    numerals: tuple[PolicyRule, ...]
+    any_number: Any
+    any_number_beginning: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,46 +190,74 @@ def read_rules(path: Path) -> RuleSet:
 
 def make_rule_set(rules: Sequence[PolicyRule], *, version: str) -> RuleSet:
     """Put rules together. Raises RuleFileError where their patterns are too large together."""
-    words = [
-        tuple(read_keyword(word, owner=number) for word in rule.words) for number, rule in enumerate(rules)
-    ]
-    found: dict[tuple[int, ...], KeywordIndex] = {}
-
-    def index(numbers: tuple[int, ...]) -> KeywordIndex:
-        """Return the keywords of these rules; stages often have the same ones, and there may be very many."""
-        if numbers not in found:
-            found[numbers] = KeywordIndex(word for number in numbers for word in words[number])
-        return found[numbers]
-
     every: tuple[Action, ...] = ("flag", "consent", "redact", "block")
+    wanted: dict[str, tuple[Stage, tuple[Action, ...]]] = {
+        "input": ("input", every),
+        "output": ("output", every),
+        "stream": ("output", ("redact", "block")),
+    }
+    indexes = _index(rules, wanted)
+    made = {
+        name: _stage(rules, stage, actions, _found_at(name, indexes))
+        for name, (stage, actions) in wanted.items()
+    }
     return RuleSet(
         version=version,
         rules=tuple(rules),
-        stages={stage: _stage(rules, stage, every, index) for stage in STAGES},
-        stream=_stage(rules, "output", ("redact", "block"), index),
+        stages={stage: made[stage] for stage in STAGES},
+        stream=made["stream"],
     )
+
+
+def _index(
+    rules: Sequence[PolicyRule], wanted: Mapping[str, tuple[Stage, tuple[Action, ...]]]
+) -> dict[frozenset[str], KeywordIndex]:
+    """Return an index for each group of rules that act at the same places, so that no word is held twice."""
+    words: dict[frozenset[str], list[Keyword]] = defaultdict(list)
+    for number, rule in enumerate(rules):
+        places = frozenset(
+            name for name, (stage, actions) in wanted.items() if rule.actions.get(stage) in actions
+        )
+        words[places] += [read_keyword(word, owner=number) for word in rule.words if places]
+    return {places: KeywordIndex(found) for places, found in words.items() if found}
+
+
+def _found_at(name: str, indexes: Mapping[frozenset[str], KeywordIndex]) -> KeywordIndexes:
+    return KeywordIndexes(index for places, index in indexes.items() if name in places)
 
 
 def _stage(
     rules: Sequence[PolicyRule],
     stage: Stage,
     actions: tuple[Action, ...],
-    index: Callable[[tuple[int, ...]], KeywordIndex],
+    keywords: KeywordIndexes,
 ) -> StageRules:
     acting = {number: rule for number, rule in enumerate(rules) if rule.actions.get(stage) in actions}
     patterns = tuple(rule for rule in acting.values() if rule.kind == "pattern")
+    numerals = tuple(rule for rule in patterns if rule.numerals)
     try:
         return StageRules(
             rules=tuple(acting.values()),
             by_place=acting,
             patterns=patterns,
             whole=tuple(rule for rule in acting.values() if rule.kind in WHOLE),
-            keywords=index(tuple(number for number, rule in acting.items() if rule.words)),
-            any_pattern=_compile(_any_of(rule.pattern.pattern for rule in patterns)),
-            any_beginning=_compile(rf"(?:{_any_of(rule.beginnings for rule in patterns)})\z"),
+            keywords=keywords,
+            any_pattern=_any_match(patterns),
+            any_beginning=_any_beginning(patterns),
+            numerals=numerals,
+            any_number=_any_match(numerals),
+            any_number_beginning=_any_beginning(numerals),
         )
     except re2.error as error:
         raise RuleFileError(f"the patterns are too large together: {error}") from error
+
+
+def _any_match(rules: Iterable[PolicyRule]) -> Any:
+    return _compile(_any_of(rule.pattern.pattern for rule in rules))
+
+
+def _any_beginning(rules: Iterable[PolicyRule]) -> Any:
+    return _compile(rf"(?:{_any_of(rule.beginnings for rule in rules)})\z")
 
 
 def _any_of(patterns: Iterable[str]) -> str:
@@ -251,6 +292,7 @@ def read_rule(row: Any, *, order: int) -> PolicyRule:
             pattern=_compile(source),
             beginnings=beginnings_of(source),
             is_valid=VALIDATORS[row.get("validator", "any")],
+            numerals=row.get("numerals", False),
             **common,
         )
     except ValueError as error:
@@ -273,6 +315,8 @@ def _check_shape(row: Any) -> None:
         "needs a code of letters and digits, joined by . _ or -": _CODE.fullmatch(str(row.get("code", ""))),
         "needs a title in en": isinstance(row.get("title"), dict) and row["title"].get("en"),
         "locked is true or false": type(row.get("locked", False)) is bool,
+        "numerals is true or false, for a pattern": type(row.get("numerals", False)) is bool
+        and ("pattern" in row or "numerals" not in row),
         "needs input or output = block, redact, consent or flag": actions
         and all(action in STRENGTH and action != "allow" for action in actions),
         "consent is asked for questions only, not for output": row.get("output") != "consent",

@@ -10,23 +10,20 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
 from common.errors import PortalError
 from common.tracebacks import where
-from policy.base import base_rules
 from policy.budget import Check, budget_for
 from policy.engine import evaluate, find_matches, mask, settled_to, strongest
 from policy.errors import ConsentInPlace, OutputBlocked, PolicyUnavailable, PromptBlocked, PromptTooLong
-from policy.normalise import normalise
-from policy.ruleset import Action, Match, PolicyDecision, RuleSet
+from policy.normalise import CONTEXT_LETTERS, normalise
+from policy.ruleset import Action, Match, PolicyDecision, RuleSet, Stage
 from policy.serving import rule_sets
 
 logger = logging.getLogger("portal.policy")
-
-active_rules = base_rules
 
 # Longer texts are looked at off the event loop: a few milliseconds of everybody's time are enough.
 LONG_CHARS = 4000
@@ -70,31 +67,37 @@ def failing_closed() -> Iterator[None]:
         raise PolicyUnavailable from None
 
 
-def clear_prompt(
-    text: str, rules: RuleSet | None = None, *, confirmed: frozenset[str] = frozenset()
-) -> ClearedPrompt:
-    """Return the prompt, cleared by the rules (the base's where none are given); a stopped one is kept nowhere.
+def decide(text: str, rules: RuleSet, *, stage: Stage) -> PolicyDecision:
+    """Return what the rules say of a whole text, within its budget of time.
+
+    Raises PromptTooLong, for questions, and PolicyUnavailable.
+    """
+    if stage == "input" and len(text) > settings.PORTAL.max_prompt_chars:
+        raise PromptTooLong
+    with failing_closed():
+        return evaluate(text, rules, stage=stage, check=_budget(text))
+
+
+def clear_prompt(text: str, rules: RuleSet, *, confirmed: frozenset[str] = frozenset()) -> ClearedPrompt:
+    """Return the prompt, cleared by the rules; a stopped one is kept nowhere.
 
     `confirmed` are codes of rules whose use of sensitive information the person has agreed to.
     Raises PromptTooLong, PromptBlocked, ConsentInPlace, PolicyUnavailable.
     """
-    if len(text) > settings.PORTAL.max_prompt_chars:
-        raise PromptTooLong
+    decision = decide(text, rules, stage="input")
     with failing_closed():
-        acting = rules or base_rules()
-        decision = evaluate(text, acting, stage="input", check=_budget(text))
         if decision.action == "block":
-            raise PromptBlocked(decision, policy_version=acting.version)
+            raise PromptBlocked(decision, policy_version=rules.version)
         masking, asking = _of(decision, "redact"), _uncovered(decision)
         unasked = tuple(match for match in asking if match.rule.code not in confirmed)
         if unasked:
             asked = PolicyDecision(
                 "consent", strongest((match.rule for match in unasked), stage="input"), unasked
             )
-            raise ConsentInPlace(asked, policy_version=acting.version)
+            raise ConsentInPlace(asked, policy_version=rules.version)
         return ClearedPrompt(
             text=mask(text, masking),
-            rules=acting,
+            rules=rules,
             redacted_by=_codes(masking),
             flagged_by=_codes(_of(decision, "flag")),
             consented_to=_codes(asking),
@@ -117,15 +120,16 @@ class OutputScreen:
     the whole answer at its end.
     """
 
-    def __init__(self, rules: RuleSet | None = None) -> None:
+    def __init__(self, rules: RuleSet) -> None:
         self.redacted_by: tuple[str, ...] = ()
         self.flagged_by: tuple[str, ...] = ()
-        self._rules = rules or base_rules()
+        self._rules = rules
         self._acting = self._rules.stream
         self._notes = any(rule.actions["output"] == "flag" for rule in self._rules.at("output").rules)
         self._whole: list[str] = []
         self._held = ""
         self._context = ""
+        self._settled = 0
         self._refusal: OutputBlocked | PolicyUnavailable | None = None
 
     def feed(self, piece: str) -> ClearedText:
@@ -143,8 +147,7 @@ class OutputScreen:
         return cleared
 
     def _note(self, answer: str) -> None:
-        with failing_closed():
-            decision = evaluate(answer, self._rules, stage="output", check=_budget(answer))
+        decision = decide(answer, self._rules, stage="output")
         self.flagged_by = _codes(
             match for match in decision.matches if match.rule.actions["output"] == "flag"
         )
@@ -166,9 +169,10 @@ class OutputScreen:
         cut = len(text) if is_end else settled_to(text, seen, matches=matches, acting=self._acting)
         check()
         settled = [match for match in matches if match.end <= cut]
-        _refuse_blocked(settled)
+        _refuse_blocked(settled, at=self._settled)
+        self._settled += cut
         self._held = text[cut:]
-        self._context = seen.letters_before(cut)[-1:]
+        self._context = seen.letters_before(cut)[-CONTEXT_LETTERS:]
         self.redacted_by = tuple(dict.fromkeys((*self.redacted_by, *_codes(settled))))
         return ClearedText(mask(text[:cut], settled))
 
@@ -182,10 +186,12 @@ def rule_title(code: str, *, language: str) -> str:
     return next((rule.title_in(language) for rule in rules.rules if rule.code == code), code)
 
 
-def _refuse_blocked(settled: Sequence[Match]) -> None:
+def _refuse_blocked(settled: Sequence[Match], *, at: int) -> None:
+    """Raise OutputBlocked where a blocking rule matched; `at` is how much of the answer went before these places."""
     rule = strongest((match.rule for match in settled), stage="output")
     if rule is not None and rule.actions["output"] == "block":
-        raise OutputBlocked(PolicyDecision(action="block", rule=rule))
+        places = tuple(replace(match, start=match.start + at, end=match.end + at) for match in settled)
+        raise OutputBlocked(PolicyDecision(action="block", rule=rule, matches=places))
 
 
 def _budget(text: str) -> Check:

@@ -9,6 +9,7 @@ from datetime import date
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10x98765432"
 _CREDIT_LETTERS = "0123456789abcdefghjklmnpqrtuwxy"
+_NO_INSURANCE = frozenset({"bg", "gb", "kn", "nk", "nt", "tn", "zz"})
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -64,6 +65,23 @@ def is_social_security_number(text: str) -> bool:
     return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
 
 
+def is_national_insurance_number(text: str) -> bool:
+    """Return whether this may be a UK National Insurance number: some prefixes are never given (HMRC, NIM39110)."""
+    number = _strip(text)
+    if len(number) != 9 or not number.isascii() or not number[:2].isalpha() or not _is_digits(number[2:8]):
+        return False
+    return number[:2] not in _NO_INSURANCE and number[8] in "abcd"
+
+
+def is_nhs_number(text: str) -> bool:
+    """Return whether the ten digits at the end are a number of the UK's National Health Service (modulus 11)."""
+    number = _strip(text)[-10:]
+    if len(number) != 10 or not _is_digits(number):
+        return False
+    total = sum(int(digit) * (10 - at) for at, digit in enumerate(number[:9]))
+    return -total % 11 == int(number[9])
+
+
 def is_ip_address(text: str) -> bool:
     """Return whether this is an address of IPv4 or IPv6 that names a machine: not 0.0.0.0, ::, or loopback."""
     try:
@@ -104,5 +122,7 @@ VALIDATORS: dict[str, Callable[[str], bool]] = {
     "credit_code": is_credit_code,
     "iban": is_iban,
     "social_security_number": is_social_security_number,
+    "national_insurance_number": is_national_insurance_number,
+    "nhs_number": is_nhs_number,
     "ip_address": is_ip_address,
 }

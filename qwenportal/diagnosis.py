@@ -25,6 +25,7 @@ from inference.config import SCRIPTED_MODEL, PoolConfig
 from inference.engine import LayerCheck, ThreadTrial
 from inference.engines.choice import choose_engine
 from inference.examination import Examination
+from policy.guards import missing_guards as missing_rule_guards
 from registry.alerts import model_alerts
 from registry.choosing import active_artifacts
 from registry.evaluation import caged
@@ -92,6 +93,7 @@ def examine_store() -> Iterator[Row]:
     if not missing:
         yield from _walls()
         yield from _audit()
+        yield _rules()
         yield from _approvals()
 
 
@@ -128,6 +130,13 @@ def _audit() -> Iterator[Row]:
     torn = [name_of(chain.tenant_id) for chain in chains if not _has_its_head(chain)]
     detail = f"broken: {', '.join(torn)}" if torn else f"{len(chains)} chains end where they should"
     yield Row("audit", "chain heads", "fail" if torn else "ok", f"{detail}; `audit verify` reads them whole")
+
+
+def _rules() -> Row:
+    guards = missing_rule_guards(connection)
+    return Row(
+        "policy", "guards", "fail" if guards else "ok", ", ".join(guards) or "published rules never change"
+    )
 
 
 def _approvals() -> Iterator[Row]:

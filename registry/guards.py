@@ -12,7 +12,7 @@ triggers.
 
 from __future__ import annotations
 
-from django.db.backends.base.base import BaseDatabaseWrapper
+from common.triggers import Guard, Guards
 
 ARTIFACTS, APPROVALS, EVENTS = "registry_modelartifact", "registry_modelapproval", "registry_modelevent"
 EVALUATIONS, RESULTS, VERDICTS = (
@@ -94,55 +94,5 @@ _RULES: dict[str, tuple[str, str, str, str]] = {
     },
 }  # fmt: skip
 
-
-def create_guards(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers of every table that there is; those that exist are made anew.
-
-    A migration may run before a later one has made its tables.
-    """
-    drop_guards(connection)
-    make = _on_postgres if connection.vendor == "postgresql" else _on_sqlite
-    with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
-        for name, (_when, table, _condition, _text) in _RULES.items():
-            if table in tables:
-                cursor.execute(make(name))
-
-
-def drop_guards(connection: BaseDatabaseWrapper) -> None:
-    """Drop every trigger, to migrate back. Nothing that serves calls this."""
-    with connection.cursor() as cursor:
-        for name, (_when, table, _condition, _text) in _RULES.items():
-            on = f" ON {table}" if connection.vendor == "postgresql" else ""
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
-
-
-def missing_guards(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the names of triggers that are gone or switched off."""
-    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    return [name for name in _RULES if name not in present]
-
-
-def _on_sqlite(name: str) -> str:
-    when, table, condition, text = _RULES[name]
-    return (
-        f"CREATE TRIGGER {name} BEFORE {when} ON {table} WHEN {condition.format(differs='IS NOT')}"
-        f" BEGIN SELECT RAISE(ABORT, '{text}'); END"
-    )
-
-
-def _on_postgres(name: str) -> str:
-    """Return function and trigger; the condition stands in the function, where it may hold a subquery."""
-    when, table, condition, text = _RULES[name]
-    back = "OLD" if when == "DELETE" else "NEW"
-    return (
-        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF {condition.format(differs='IS DISTINCT FROM')} THEN"
-        f" RAISE EXCEPTION '{text}' USING ERRCODE = '42501'; END IF; RETURN {back}; END $$;"
-        f" CREATE TRIGGER {name} BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-    )
+_ALL = Guards({name: Guard(*row) for name, row in _RULES.items()})
+create_guards, drop_guards, missing_guards = _ALL.create, _ALL.drop, _ALL.missing

@@ -15,8 +15,9 @@ from django.urls import reverse
 from accounts.models import User
 from audit.models import AuditEvent
 from console.policy_bench import MAX_SHOWN, try_text
+from policy.base import base_rules
 from policy.engine import evaluate
-from policy.services import active_rules, clear_prompt
+from policy.services import clear_prompt
 from tests.conftest import Cast
 from tests.qwenportal.support import browser
 
@@ -30,7 +31,7 @@ def try_out(person: User, text: str, *, stage: str = "input", **form: str) -> An
 
 def test_every_match_has_its_number_rule_range_and_form() -> None:
     text = f"call １３８００００００００ or {PHONE}"
-    verdict = try_text(text, active_rules(), stage="input")
+    verdict = try_text(text, base_rules(), stage="input")
     assert [(hit.number, hit.code, hit.first, hit.last, hit.form) for hit in verdict.hits] == [
         (1, "PII-PHONE-01", 6, 16, PHONE),
         (2, "PII-PHONE-01", 21, 31, PHONE),
@@ -40,8 +41,8 @@ def test_every_match_has_its_number_rule_range_and_form() -> None:
 
 def test_the_rule_that_decides_is_the_engine_s() -> None:
     text = f"绝密★ {PHONE} 11010519491231002X"
-    decision = evaluate(text, active_rules())
-    verdict = try_text(text, active_rules(), stage="input")
+    decision = evaluate(text, base_rules())
+    verdict = try_text(text, base_rules(), stage="input")
     assert decision.rule is not None
     assert {hit.code for hit in verdict.hits if hit.decides} == {decision.rule.code}
     assert str(verdict.mark.tone) == "danger"
@@ -49,19 +50,19 @@ def test_the_rule_that_decides_is_the_engine_s() -> None:
 
 def test_the_pieces_are_the_text_whatever_overlaps() -> None:
     text = f"a {PHONE} 绝密★ b\n{PHONE}"
-    verdict = try_text(text, active_rules(), stage="input")
+    verdict = try_text(text, base_rules(), stage="input")
     assert "".join(piece.text for piece in verdict.pieces) == text
     assert sorted(" ".join(piece.numbers for piece in verdict.pieces).split()) == ["1", "2", "3"]
 
 
 def test_more_matches_than_can_be_read_are_counted() -> None:
-    verdict = try_text(f"{PHONE} " * (MAX_SHOWN + 7), active_rules(), stage="input")
+    verdict = try_text(f"{PHONE} " * (MAX_SHOWN + 7), base_rules(), stage="input")
     assert (len(verdict.hits), verdict.unshown) == (MAX_SHOWN, 7)
 
 
 def test_what_goes_on_is_what_the_prompt_screen_lets_through() -> None:
     text = f"please call {PHONE}"
-    assert try_text(text, active_rules(), stage="input").goes_on == clear_prompt(text).text
+    assert try_text(text, base_rules(), stage="input").goes_on == clear_prompt(text, base_rules()).text
 
 
 def test_the_stage_chooses_the_rules(cast: Cast) -> None:

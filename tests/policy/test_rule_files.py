@@ -10,13 +10,13 @@ import pytest
 from django.core.checks import Error
 from pytest_django import Settings
 
-from policy import services
+from policy.base import base_rules
 from policy.checks import check_rule_file
 from policy.engine import evaluate, redact
 from policy.errors import PromptBlocked, PromptTooLong
 from policy.ruleset import MAX_RULES, RuleFileError, read_rules
 from policy.services import OutputScreen, clear_prompt
-from tests.policy.support import PHONE, RESIDENT_ID, refusal_of, rule, rules_from
+from tests.policy.support import PHONE, RESIDENT_ID, RULES, refusal_of, rule, rules_from
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_nasty_pattern_takes_time_in_proportion_to_the_text(pattern: str, tmp_
 )
 def test_a_nasty_text_takes_the_default_rules_no_time(text: str) -> None:
     started = time.process_time()
-    screen = OutputScreen()
-    clear_prompt(text)
+    screen = OutputScreen(RULES)
+    clear_prompt(text, RULES)
     for at in range(0, len(text), 4):
         screen.feed(text[at : at + 4])
     screen.finish()
@@ -154,23 +154,23 @@ def test_a_nasty_text_takes_the_default_rules_no_time(text: str) -> None:
 
 
 def test_a_prompt_is_cleared_masked_or_blocked() -> None:
-    assert clear_prompt("Hello").text == "Hello"
-    masked = clear_prompt(f"Ring {PHONE}")
+    assert clear_prompt("Hello", RULES).text == "Hello"
+    masked = clear_prompt(f"Ring {PHONE}", RULES)
     assert (masked.text, masked.redacted_by) == ("Ring [手机号]", ("PII-PHONE-01",))
     with pytest.raises(PromptBlocked) as blocked:
-        clear_prompt(f"I am {RESIDENT_ID}")
+        clear_prompt(f"I am {RESIDENT_ID}", RULES)
     assert RESIDENT_ID not in str(blocked.value)
 
 
 def test_a_prompt_that_is_too_long_is_refused_before_any_rule_reads_it(settings: Settings) -> None:
     limit = settings.PORTAL.max_prompt_chars
-    assert clear_prompt("a" * limit).text
+    assert clear_prompt("a" * limit, RULES).text
     with pytest.raises(PromptTooLong):
-        clear_prompt(RESIDENT_ID + "a" * limit)
+        clear_prompt(RESIDENT_ID + "a" * limit, RULES)
 
 
 def test_half_a_character_stops_no_screen() -> None:
-    assert clear_prompt("half \ud83d a character").text == "half \ud83d a character"
+    assert clear_prompt("half \ud83d a character", RULES).text == "half \ud83d a character"
 
 
 def test_the_system_check_names_a_rule_file_that_cannot_be_used(
@@ -179,8 +179,7 @@ def test_the_system_check_names_a_rule_file_that_cannot_be_used(
     path = tmp_path / "rules.toml"
     path.write_text(rule("BAD-9", pattern="'a+'"))
     settings.PORTAL = dataclasses.replace(settings.PORTAL, policy_file=path)
-    monkeypatch.setattr(services, "active_rules", services.active_rules.__wrapped__)
-    monkeypatch.setattr("policy.checks.base_rules", services.active_rules)
+    monkeypatch.setattr("policy.checks.base_rules", base_rules.__wrapped__)
     (found,) = check_rule_file()
     assert isinstance(found, Error)
     assert "BAD-9" in found.msg

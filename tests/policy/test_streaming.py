@@ -20,6 +20,8 @@ from tests.policy.support import CARD, PHONE, RESIDENT_ID, RULES, rule, rules_fr
 FRAGMENTS = [
     PHONE, RESIDENT_ID, "110105194912310021", CARD, "4111 1111 1111 1111", "6222000000000000004", "+86", "86-", " ",
     "a", "1", "13", "号", "-", "1" * 17, "x", "４", "\u200b", "①", "e\u0301", "㎏", "\n", "ghp", "akia", "\ud83d",
+    "一", "三", "八", "〇", "壹贰叁肆", "五六七八", "**", "***", "****", "_", "`", "\\-", "😀", "❶", "\ude00", "3782",
+    " 822463 ", "10005", "x**",
 ]  # fmt: skip
 TEXTS = [
     f"Ring {PHONE} now",
@@ -39,6 +41,16 @@ TEXTS = [
     "４１１１ 1111 1111 1111",
     "e\u0301138①2345678",
     "86 13800138000 1234 5678",
+    "电话一三八一二三四五六七八。",
+    "同一三八一二三四五六七八九",
+    "3**13812345678**",
+    "0003**1381234**5678",
+    "**138**1234****5678*******9",
+    "1😀3😀8😀1😀2😀3😀4😀5😀6😀7😀8",
+    "13812345678\ud83d\ude00",
+    "三七八二 822463 一〇〇〇五",
+    r"138\-1234\-5678 \1",
+    "e\u0301一\u0301三\u0301八1234567\u03018",
 ]
 
 
@@ -85,8 +97,8 @@ def whole(text: str, rules: RuleSet) -> str:
     return redact(text, rules=rules, stage="output")[0]
 
 
-def shown_before_a_block(pieces: list[str]) -> tuple[str, bool]:
-    screen, shown = OutputScreen(RULES), ""
+def shown_before_a_block(pieces: list[str], rules: RuleSet = RULES) -> tuple[str, bool]:
+    screen, shown = OutputScreen(rules), ""
     try:
         for piece in pieces:
             shown += screen.feed(piece).text
@@ -128,10 +140,38 @@ def test_keywords_that_are_pulled_apart_mask_in_pieces_as_in_the_whole(text: str
     assert streamed(pieces, APART) == whole(text, APART)
 
 
+# What may stand in an answer that is hard to cut: numbers in every writing, words of a blocking rule, redacting
+# placeholders as they are written, Markdown, combining marks, halves of a surrogate pair.
+PARTS = st.sampled_from(
+    [*FRAGMENTS, "[手机号]", "[", "]", "保", "本", "息", "稳赚不赔", "机密", "★", "\u0301", "\ufe0f", "🙂"]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(PARTS, max_size=9).map("".join), st.lists(st.integers(0, 60), max_size=10))
+def test_whatever_an_answer_holds_the_verdict_and_what_is_shown_are_those_of_the_whole(
+    text: str, places: list[int]
+) -> None:
+    edges = [0, *sorted({min(place, len(text)) for place in places}), len(text)]
+    shown, is_blocked = shown_before_a_block([text[a:b] for a, b in itertools.pairwise(edges)])
+    decision = evaluate(text, RULES, stage="output")
+    assert is_blocked == (decision.action == "block")
+    if is_blocked:
+        first = min(match.start for match in decision.matches if match.rule.actions["output"] == "block")
+        assert shown in _masked_prefixes(text, first)
+    else:
+        assert shown == whole(text, RULES)
+
+
+def _masked_prefixes(text: str, first: int) -> set[str]:
+    """Return what may be shown before the character at which a blocked match begins, masked as the whole is."""
+    return {whole(text[:at], RULES) for at in range(first + 1)}
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_default_rules_mask_in_pieces_as_in_the_whole(text: str) -> None:
     expected = whole(text, RULES)
-    for pieces in some_cuts(text, random.Random(text)):
+    for pieces in some_cuts(text, random.Random(ascii(text))):
         assert streamed(pieces, RULES) == expected, pieces
 
 
@@ -150,6 +190,8 @@ def test_fragments_thrown_together_mask_in_pieces_as_in_the_whole() -> None:
         ("The mark is ", "TOP SECRET//"),
         ("级别：", "机\u200b密★"),
         ("Buy: ", "guaranteed risk-free return"),
+        ("**", "保****本****保****息"),
+        ("买吧，", "保`本`保\u0301息"),
         ("Key ", "AKIAABCDEFGHIJKLMNOP"),
         ("Look:\n", "-----BEGIN RSA PRIVATE KEY-----"),
         ("", "ＳＥＣＲＥＴ//noforn"),
@@ -174,6 +216,16 @@ def test_after_a_block_nothing_more_comes_out() -> None:
         screen.finish()
     assert again.value.decision.rule is not None
     assert again.value.decision.rule.code == "SEC-MARK-01"
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_block_names_the_places_in_the_answer_as_it_was_written(size: int) -> None:
+    text = f"Ring {PHONE}, \u200b机\u200b密★ now"
+    with pytest.raises(OutputBlocked) as refused:
+        streamed([text[start : start + size] for start in range(0, len(text), size)], RULES)
+    decision = refused.value.decision
+    assert (decision.action, decision.rule and decision.rule.code) == ("block", "SEC-MARK-01")
+    assert [text[start:end] for start, end in decision.spans] == ["机\u200b密★"]
 
 
 def test_what_only_looks_like_a_key_until_it_goes_on_is_not_blocked() -> None:
