@@ -20,6 +20,7 @@ from accounts.acting import recorded
 from accounts.errors import LastOfRole, OwnAccount, RoleImpossible, RolesMissing
 from accounts.live import end_live_sessions
 from accounts.models import User
+from accounts.names import plain_name
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE, Role
 from audit.models import Outcome
 from audit.services import record_event
@@ -74,6 +75,21 @@ def enable_account(account: User, *, by: User) -> None:
     with act_on("account.enable", account, by=by) as act:
         if not act.account.is_active:
             write_account(act.account, is_active=True)
+
+
+def end_sessions(account: User, *, by: User) -> None:
+    """Sign an account out everywhere; its sockets and running turns end. Raises PermissionMissing and OwnAccount."""
+    with act_on("account.end_sessions", account, by=by) as act:
+        _end_sessions(act.account)
+
+
+def edit_account(account: User, *, display_name: str, department: str, by: User) -> None:
+    """Change what an account is shown by; its sessions go on. Raises PermissionMissing, OwnAccount, ValidationError."""
+    with act_on("account.edit", account, by=by) as act:
+        person = act.account
+        person.display_name, person.department = plain_name(display_name), plain_name(department)
+        person.full_clean(exclude=["handle", "password"])
+        person.save(update_fields=["display_name", "department"])
 
 
 def set_separation(tenant: Tenant, *, is_on: bool, by: User) -> list[UUID]:

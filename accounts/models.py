@@ -98,7 +98,14 @@ class User(AbstractBaseUser):
         indexes = (
             models.Index(fields=["tenant", "login_name", "search_key"], name="account_search"),
             models.Index(fields=["tenant", "role", "login_name"], name="account_by_role"),
-            models.Index(fields=["tenant", "is_active", "login_name"], name="account_by_state"),
+            models.Index(
+                fields=["tenant", "login_name"], name="account_disabled", condition=Q(is_active=False)
+            ),
+            models.Index(
+                fields=["tenant", "login_name"],
+                name="account_invited",
+                condition=Q(invited_until__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

@@ -83,6 +83,8 @@ ACTIONS = (
     Action("account.change_password", _("Password changed"), "info"),
     Action("account.disable", _("Account disabled"), "warn"),
     Action("account.enable", _("Account enabled"), "info"),
+    Action("account.end_sessions", _("Signed out everywhere"), "warn"),
+    Action("account.edit", _("Account's name or department changed"), "info"),
     Action("identity.add", _("Way of signing in added"), "info"),
     Action("identity.change", _("Way of signing in changed"), "info"),
     Action("identity.enable", _("Way of signing in switched on"), "info"),

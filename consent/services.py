@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -156,6 +156,15 @@ def _given_after() -> datetime:
     """Return the time after which a consent must have been given to count."""
     days = tenant_values(current_tenant_id()).number("consent_days")
     return clock.now() - timedelta(days=days) if days else LONG_AGO
+
+
+def standing_versions(account_ids: Iterable[UUID]) -> tuple[int, dict[UUID, int]]:
+    """Return the current version, and which one each of these people has agreed to last; others are left out."""
+    standing = ConsentRecord.objects.filter(
+        account_id__in=list(account_ids), withdrawn_at__isnull=True, given_at__gt=_given_after()
+    )
+    newest = standing.order_by().values_list("account_id").annotate(newest=Max("notice_version"))
+    return _current_version(), dict(newest)
 
 
 def _current_version() -> int:

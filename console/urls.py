@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console import model_views, policy_version_views, policy_views, views
+from console import model_views, policy_version_views, policy_views, user_views, views
 
 app_name = "console"
 
@@ -27,6 +27,13 @@ urlpatterns = [
     path(
         "policy/versions/<uuid:version_id>/rollback/", policy_version_views.rollback, name="policy_rollback"
     ),
+    path("users/", user_views.users, name="users"),
+    path("users/<uuid:account_id>/", user_views.user, name="user"),
+    path("users/<uuid:account_id>/edit/", user_views.edit, name="user_edit"),
+    path("users/<uuid:account_id>/role/", user_views.role, name="user_role"),
+    path("users/<uuid:account_id>/disable/", user_views.disable, name="user_disable"),
+    path("users/<uuid:account_id>/enable/", user_views.enable, name="user_enable"),
+    path("users/<uuid:account_id>/end-sessions/", user_views.end_sessions, name="user_end_sessions"),
     path("installation/", views.installation, name="installation"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),

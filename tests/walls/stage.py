@@ -24,7 +24,7 @@ FORM = {
     "language": "en",
     "reason": "It is so.",
 }
-FORMS: dict[str, dict[str, str]] = {}
+FORMS: dict[str, dict[str, str]] = {"console:user_role": {"role": "auditor"}}
 
 
 @dataclass

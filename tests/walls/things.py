@@ -50,6 +50,7 @@ def _rules(people: People) -> object:
 
 THINGS: dict[str, Thing] = {
     "conversation": Thing(Reach.ORGANISATION, _conversation),
+    "user": Thing(Reach.ORGANISATION, lambda people: people.colleague.pk),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
     "rules": Thing(Reach.ORGANISATION, _rules),
     "rule": Thing(Reach.ORGANISATION, lambda _: policy_support.PAY["code"], lambda: "NORTH-99"),

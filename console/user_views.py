@@ -1,0 +1,119 @@
+"""Show the people whom an administrator manages, and change what they may do: parse, call one service, respond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import administration
+from accounts.errors import ChangeRefused
+from accounts.models import User
+from accounts.roles import ACCOUNT_MANAGE
+from common.access import require_permission
+from common.errors import BadRequest
+from console.user_forms import DetailsForm, ListForm, RoleForm
+from console.user_matrix import role_matrix
+from console.users import managed_account, person_page, users_page
+
+
+@require_safe
+@require_permission(ACCOUNT_MANAGE)
+def users(request: HttpRequest) -> HttpResponse:
+    """Show a page of the list."""
+    form = ListForm(request.GET)
+    wanted = form.wanted()
+    cursor = {name: form.cleaned_data.get(name) for name in ("after", "before")}
+    viewer = _viewer(request)
+    context = {
+        "page": users_page(viewer, wanted=wanted, **cursor),
+        "form": form,
+        "matrix": role_matrix(viewer.tenant) if viewer.tenant else None,
+    }
+    return render(request, "console/users/list.html", context)
+
+
+@require_safe
+@require_permission(ACCOUNT_MANAGE)
+def user(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show one person."""
+    return _person(request, managed_account(_viewer(request), account_id))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def edit(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Change what a person is shown by."""
+    account, form = managed_account(_viewer(request), account_id), DetailsForm(request.POST)
+    if not form.is_valid():
+        return _person(request, account, form=form, status=400)
+    act = partial(administration.edit_account, account, by=_viewer(request), **form.cleaned_data)
+    return _done(request, account, act, gettext("Saved."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def role(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Give a person another role."""
+    account, form = managed_account(_viewer(request), account_id), RoleForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    act = partial(administration.change_role, account, role=form.cleaned_data["role"], by=_viewer(request))
+    return _done(request, account, act, gettext("The role is changed. What was open has ended."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def disable(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Shut a person out."""
+    account = managed_account(_viewer(request), account_id)
+    act = partial(administration.disable_account, account, by=_viewer(request))
+    return _done(request, account, act, gettext("The account is disabled. What was open has ended."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def enable(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Let a person in again."""
+    account = managed_account(_viewer(request), account_id)
+    act = partial(administration.enable_account, account, by=_viewer(request))
+    return _done(request, account, act, gettext("The account is enabled."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def end_sessions(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Sign a person out everywhere."""
+    account = managed_account(_viewer(request), account_id)
+    act = partial(administration.end_sessions, account, by=_viewer(request))
+    return _done(request, account, act, gettext("Signed out everywhere."))
+
+
+def _done(request: HttpRequest, account: User, act: Callable[[], None], said: str) -> HttpResponse:
+    """Do the act and say so, or say why it was refused."""
+    try:
+        act()
+    except ChangeRefused as error:
+        messages.error(request, gettext(error.message))
+    else:
+        messages.success(request, said)
+    return redirect("console:user", account.pk)
+
+
+def _person(
+    request: HttpRequest, account: User, *, form: DetailsForm | None = None, status: int = 200
+) -> HttpResponse:
+    shown = {"display_name": account.display_name, "department": account.department}
+    context = {"page": person_page(account, _viewer(request)), "form": form or DetailsForm(initial=shown)}
+    return render(request, "console/users/person.html", context, status=status)
+
+
+def _viewer(request: HttpRequest) -> User:
+    return cast(User, request.user)
