@@ -77,10 +77,10 @@ def enable_account(account: User, *, by: User) -> None:
             write_account(act.account, is_active=True)
 
 
-def end_sessions(account: User, *, by: User) -> None:
+def sign_out_everywhere(account: User, *, by: User) -> None:
     """Sign an account out everywhere; its sockets and running turns end. Raises PermissionMissing and OwnAccount."""
     with act_on("account.end_sessions", account, by=by) as act:
-        _end_sessions(act.account)
+        end_sessions(act.account)
 
 
 def edit_account(account: User, *, display_name: str, department: str, by: User) -> None:

@@ -92,7 +92,7 @@ def enable(request: HttpRequest, account_id: UUID) -> HttpResponse:
 def end_sessions(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Sign a person out everywhere."""
     account = managed_account(_viewer(request), account_id)
-    act = partial(administration.end_sessions, account, by=_viewer(request))
+    act = partial(administration.sign_out_everywhere, account, by=_viewer(request))
     return _done(request, account, act, gettext("Signed out everywhere."))
 
 

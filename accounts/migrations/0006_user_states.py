@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0004_user_list")]
+    dependencies = [("accounts", "0005_identity_providers")]
 
     operations = [
         migrations.RemoveIndex(model_name="user", name="account_by_state"),
