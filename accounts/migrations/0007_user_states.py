@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_identity_providers")]
+    dependencies = [("accounts", "0006_passwords_and_rules")]
 
     operations = [
         migrations.RemoveIndex(model_name="user", name="account_by_state"),
