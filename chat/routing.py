@@ -70,5 +70,5 @@ def _first_supported(wanted: list[str]) -> str:
     return str(settings.LANGUAGE_CODE)
 
 
-_addresses = URLRouter([path("ws/chat/", ChatConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())])
-websocket = SameOrigin(AuthMiddlewareStack(Language(_addresses)))
+addresses = URLRouter([path("ws/chat/", ChatConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())])
+websocket = SameOrigin(AuthMiddlewareStack(Language(addresses)))

@@ -26,6 +26,7 @@ ASGI_APPLICATION = "qwenportal.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "qwenportal",  # first: the commands that it bars are Django's own, and the first of a name is taken
     "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -48,7 +49,6 @@ INSTALLED_APPS = [
     "registry",
     "chat",
     "console",
-    "qwenportal",
 ]
 
 MIDDLEWARE = [

@@ -66,3 +66,9 @@ def make_people(cast: Cast) -> People:
 def scope_of(person: User) -> AbstractContextManager[None]:
     """Return the scope of a person's organisation."""
     return tenant_scope(tenant_of(person))
+
+
+def tenant_code(person: User) -> str:
+    """Return the code of a person's organisation."""
+    assert person.tenant is not None
+    return person.tenant.code

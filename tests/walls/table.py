@@ -14,6 +14,7 @@ from tests.walls.things import THINGS, Reach
 
 TABLE = Path(__file__).with_name("who_may.txt")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+FRAME, COMMAND = "FRAME", "COMMAND"
 
 # Everybody whom the table speaks of, and the words for several of them. `owner` and `member` belong to the same
 # organisation; whoever is `outside_…` belongs to another one; operators belong to none.
@@ -21,6 +22,8 @@ HERE = ("owner", "colleague", "admin", "officer", "auditor", "operator")
 OUTSIDE = ("outside_member", "outside_admin", "outside_officer", "outside_auditor")
 PEOPLE = ("anonymous", *HERE, *OUTSIDE)
 WORDS = {
+    "nobody": (),
+    "shell": (),
     "anonymous": ("anonymous",),
     "signed-in": (*HERE, *OUTSIDE),
     "anybody": PEOPLE,
@@ -39,15 +42,19 @@ _THING = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what each person gets. Whoever is not named is sent to sign in, or gets the page for missing things."""
+    """One line: what each person gets. Whoever is not named is sent to sign in, or gets the page for missing things.
+
+    A frame has its fields for a path, and a command its words; `words` say who is named in the line.
+    """
 
     name: str
     method: str
     path: str
     allowed: dict[str, int]
+    words: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.path}" if self.method in METHODS else f"{self.name} {self.path}"
 
     @property
     def things(self) -> list[str]:
@@ -57,7 +64,13 @@ class Row:
     @property
     def statuses(self) -> dict[str, int]:
         """Return the status for each of PEOPLE."""
-        return {name: self.allowed.get(name, 302 if name == "anonymous" else 404) for name in PEOPLE}
+        return {name: self.allowed.get(name, self._refusal(name)) for name in PEOPLE}
+
+    def _refusal(self, name: str) -> int:
+        """Return what somebody who is not named gets: at a socket the codes that it is closed with, too."""
+        if self.method == FRAME:
+            return 404 if name in WORDS["member"] else 4401 if name == "anonymous" else 4403
+        return 404 if name != "anonymous" else 1 if self.method == COMMAND else 302
 
     @property
     def is_public(self) -> bool:
@@ -73,12 +86,16 @@ def read_table() -> list[Row]:
 
 def _read(line: str) -> Row:
     name, method, path, *words = line.split()
-    if method not in METHODS or not words or not set(_THING.findall(path)) <= THINGS.keys():
+    if (
+        method not in (*METHODS, FRAME, COMMAND)
+        or not words
+        or not set(_THING.findall(path)) <= THINGS.keys()
+    ):
         raise ValueError(f"not a line of the table: {line}")
     allowed: dict[str, int] = {}
-    for word, _equals, status in (word.partition("=") for word in words):
-        allowed |= dict.fromkeys(WORDS[word], int(status))
-    return Row(name, method, path, _within_reach(path, allowed))
+    for word, equals, status in (word.partition("=") for word in words):
+        allowed |= dict.fromkeys(WORDS[word], int(status) if equals else 0)
+    return Row(name, method, path, _within_reach(path, allowed), tuple(words))
 
 
 def _within_reach(path: str, allowed: dict[str, int]) -> dict[str, int]:
@@ -88,7 +105,10 @@ def _within_reach(path: str, allowed: dict[str, int]) -> dict[str, int]:
     return {name: status for name, status in allowed.items() if name not in OUTSIDE}
 
 
-ROWS = read_table()
+_LINES = read_table()
+ROWS = [row for row in _LINES if row.method in METHODS]
+FRAMES = [row for row in _LINES if row.method == FRAME]
+COMMANDS = [row for row in _LINES if row.method == COMMAND]
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ A new address fails here until it has its lines. To add one:
 
 3. A form that needs a field to be taken has it in `stage.FORM`, or for this address alone in `stage.FORMS`.
 
-Nothing that is asked here lasts; each request is taken back.
+Nothing that is asked here lasts; each request is taken back. Websocket frames and commands have lines of their own in
+the same table, see test_frames.py and test_commands.py.
 """
 
 from __future__ import annotations
 
 from tests.walls.stage import Stage, shown
-from tests.walls.table import METHODS, PEOPLE, ROWS, Row, every_address
+from tests.walls.table import COMMANDS, FRAMES, METHODS, PEOPLE, ROWS, Row, every_address
 
 ADDRESSES = {address.name: address for address in every_address()}
 
@@ -37,7 +38,7 @@ def test_every_line_is_about_an_address_that_there_is() -> None:
 
 
 def test_no_line_stands_twice() -> None:
-    keys = [(row.name, row.method) for row in ROWS]
+    keys = [(row.name, row.method, row.path) for row in (*ROWS, *FRAMES, *COMMANDS)]
     assert [key for key in set(keys) if keys.count(key) > 1] == []
 
 

@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
-from chat.models import Conversation
+from django.conf import settings
+
+from chat.models import Author, Conversation, Message, Status
 from tests.console import policy_support, support
-from tests.walls.people import People, scope_of
+from tests.walls.people import People, scope_of, tenant_code
 
 
 class Reach(Enum):
@@ -30,10 +33,23 @@ class Thing:
 
 
 def _conversation(people: People) -> object:
+    tenant = people.owner.tenant
     with scope_of(people.owner):
-        return Conversation.objects.create(
-            tenant=people.owner.tenant, owner=people.owner, title="A heron at dawn"
-        ).pk
+        conversation = Conversation.objects.create(tenant=tenant, owner=people.owner, title="A heron at dawn")
+        for position, author in enumerate((Author.PERSON, Author.MODEL), 1):
+            Message.objects.create(
+                tenant=tenant, conversation=conversation, exchange=uuid.uuid4(), position=position,
+                author=author, status=Status.COMPLETE, body="A heron?",
+            )  # fmt: skip
+    return conversation.pk
+
+
+def _said_by(author: Author) -> Callable[[People], object]:
+    def find(people: People) -> object:
+        with scope_of(people.owner):
+            return Message.objects.get(author=author).pk
+
+    return find
 
 
 def _artifact(people: People) -> object:
@@ -45,7 +61,19 @@ def _artifact(people: People) -> object:
 
 
 def _rules(people: People) -> object:
-    return policy_support.draft(people.officer).pk
+    """Make a draft, beside a version that is in force."""
+    second = policy_support.officer("hua", people.officer.tenant)
+    policy_support.publish(people.officer, second)
+    return policy_support.draft(people.officer, policy_support.CASES).pk
+
+
+def _file(name: str, text: str) -> Callable[[People], object]:
+    def write(_: People) -> object:
+        path = Path(settings.PORTAL.data_dir) / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
 
 
 THINGS: dict[str, Thing] = {
@@ -56,6 +84,16 @@ THINGS: dict[str, Thing] = {
     "rule": Thing(Reach.ORGANISATION, lambda _: policy_support.PAY["code"], lambda: "NORTH-99"),
     "built_in_rule": Thing(Reach.EACH, lambda _: "PII-ID-01", lambda: "PII-XX-01"),
     "notice_version": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
+    "question": Thing(Reach.ORGANISATION, _said_by(Author.PERSON)),
+    "answer": Thing(Reach.ORGANISATION, _said_by(Author.MODEL)),
+    "turn": Thing(Reach.ORGANISATION, lambda _: uuid.uuid4()),
+    "code": Thing(Reach.ORGANISATION, lambda people: tenant_code(people.owner), lambda: "nowhere"),
+    "handle": Thing(Reach.ORGANISATION, lambda people: people.colleague.handle, lambda: "north/nobody"),
+    "revision": Thing(Reach.INSTALLATION, lambda _: "r1", lambda: "r99"),
+    "words_file": Thing(Reach.INSTALLATION, _file("words.txt", "salary\n")),
+    "corpus_file": Thing(
+        Reach.INSTALLATION, _file("corpus.jsonl", '{"text": "salary", "label": "secret"}\n')
+    ),
     "event": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
 }
 
