@@ -137,6 +137,14 @@ def may_approve(account: User, *, tenant: Tenant | None) -> bool:
     return belongs and account.has_permission(PARAMETER_APPROVE)
 
 
+def count_waiting(account: User) -> int:
+    """Return how many proposals wait for this account to decide; in the scope of its organisation."""
+    if not may_approve(account, tenant=account.tenant):
+        return 0
+    waiting = changes_of(account.tenant).filter(state=ChangeState.PROPOSED)
+    return int(waiting.exclude(proposed_by=account.pk).count())
+
+
 @contextmanager
 def _changing(tenant: Tenant | None, *, by: User) -> Iterator[User]:
     """Wait until nobody else changes parameters here, and give the person who acts, read anew."""

@@ -109,7 +109,7 @@ def load(root: Path, *, environment: Environment | None = None) -> PortalSetting
     Raises ImproperlyConfigured, with one line that names the setting, for a missing or malformed value and for a name
     that begins like ours and is none of them: most likely a limit that somebody believes to be in force.
     """
-    env = environment or _environment(root)
+    env = environment or environment_of(root)
     portal = _load(root, env)
     env.refuse_unknown(prefix="PORTAL_", known=("PORTAL_SETTINGS_FILE",))
     return portal
@@ -187,7 +187,8 @@ def _engine(env: Environment, *, mode: Mode) -> dict[str, Any]:
     }
 
 
-def _environment(root: Path) -> Environment:
+def environment_of(root: Path) -> Environment:
+    """Return the environment of this process with its settings file; `root` is the folder of manage.py."""
     plain = Environment()
     data_dir = plain.path("PORTAL_DATA_DIR", default=root / "var")
     return Environment(file=plain.path("PORTAL_SETTINGS_FILE", default=data_dir / "portal.env"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -49,6 +50,12 @@ class Environment:
         """Return the value as written; an empty one counts as not set."""
         self._asked.add(name)
         return self._environ.get(name, "").strip() or self._file.get(name, "") or default
+
+    def origin(self, name: str) -> Literal["environment", "file", "default"]:
+        """Return where the value of a setting was found."""
+        if self._environ.get(name, "").strip():
+            return "environment"
+        return "file" if self._file.get(name, "") else "default"
 
     def secret(self, name: str) -> str:
         """Return a secret given as `NAME`, or as the content of the file named by `NAME_FILE`."""

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from console import model_views, policy_version_views, policy_views, user_views, views
+from console import (
+    model_views,
+    parameter_views,
+    policy_version_views,
+    policy_views,
+    user_views,
+    views,
+)
 
 app_name = "console"
 
@@ -35,6 +42,11 @@ urlpatterns = [
     path("users/<uuid:account_id>/enable/", user_views.enable, name="user_enable"),
     path("users/<uuid:account_id>/end-sessions/", user_views.end_sessions, name="user_end_sessions"),
     path("installation/", views.installation, name="installation"),
+    path("parameters/", parameter_views.index, name="parameters"),
+    path("parameters/history/", parameter_views.history, name="parameter_history"),
+    path("parameters/<uuid:change_id>/approve/", parameter_views.approve, name="parameter_approve"),
+    path("parameters/<uuid:change_id>/reject/", parameter_views.reject, name="parameter_reject"),
+    path("parameters/<uuid:change_id>/withdraw/", parameter_views.withdraw, name="parameter_withdraw"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),
     path("models/choose/", model_views.choose, name="model_choose"),

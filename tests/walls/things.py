@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from accounts.parameters import Wanted, set_parameters
 from chat.models import Author, Conversation, Message, Status
 from tests.console import policy_support, support
 from tests.walls.people import People, scope_of, tenant_code
@@ -76,10 +77,16 @@ def _file(name: str, text: str) -> Callable[[People], object]:
     return write
 
 
+def _change(people: People) -> object:
+    wanted = {"ip_logging": Wanted("none", 0)}
+    return set_parameters(wanted, reason="It is so.", by=people.admin, tenant=people.admin.tenant)[0].pk
+
+
 THINGS: dict[str, Thing] = {
     "conversation": Thing(Reach.ORGANISATION, _conversation),
     "user": Thing(Reach.ORGANISATION, lambda people: people.colleague.pk),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
+    "change": Thing(Reach.ORGANISATION, _change),
     "rules": Thing(Reach.ORGANISATION, _rules),
     "rule": Thing(Reach.ORGANISATION, lambda _: policy_support.PAY["code"], lambda: "NORTH-99"),
     "built_in_rule": Thing(Reach.EACH, lambda _: "PII-ID-01", lambda: "PII-XX-01"),
