@@ -6,7 +6,8 @@ WATCH_S without touching the database.
 
 A change is carried out in an order that loses nobody's turn: new models are made ready, then organisations are sent to
 them, then those that nobody uses any more finish and leave. A model that does not load changes nothing for those who
-use another; one whose file no longer holds stops at once.
+use another; one whose file no longer holds stops at once. In the place of both stands what is approved and was in use
+besides or before; they are tried again later and later, and at once when their file is written.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
 
+from chat.holdback import Holdback, Mending
+from chat.plans import CHANGED, Plan, read_plan
 from common.errors import PortalError
 from common.threads import in_database_thread
 from common.tracebacks import where
@@ -30,60 +33,16 @@ from inference.pool import SCRIPTED_MODEL, InferencePool, PoolConfig
 from inference.tuning import tune
 from registry.models import ModelArtifact, Status
 from registry.running import pool_config
-from registry.services import active_artifacts, is_approved_for, model_of, stamp_file
+from registry.services import stamp_file
 from registry.verifying import look_at, note_finding
 from tenants.models import Tenant
 
 logger = logging.getLogger("portal.serving")
 
 NO_MODEL = ModelInfo(name="", digest="", context_tokens=0)
-NO_ACTIVE_MODEL = "no model is active; see `manage.py model import`"
-CHANGED = LOAD_ERRORS["model_changed"]
 WATCH_S = 2.0
 # In place of a stamp's time: look at the registry again, whatever the stamp says.
 UNREAD = -1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Hold what the registry says: artefacts by digest, what each organisation uses, and what the others do.
-
-    `may_stay` names who may go on with a model that runs now, if what is wanted does not load.
-    """
-
-    artifacts: dict[str, ModelArtifact] = field(default_factory=dict)
-    wanted: dict[UUID, str] = field(default_factory=dict)
-    default: str = ""
-    may_stay: frozenset[tuple[UUID | None, str]] = frozenset()
-    unsound: frozenset[str] = frozenset()
-    reason: str = NO_ACTIVE_MODEL
-
-
-def read_plan(running: frozenset[str]) -> Plan:
-    """Return what the registry says now; `running` are the digests that have a pool, those that leave included.
-
-    Only in a database thread.
-    """
-    tenants = list(Tenant.objects.filter(is_active=True).values_list("id", flat=True))
-    active = active_artifacts()
-    used = {tenant: model_of(tenant) for tenant in tenants}
-    known = {row.sha256: row for row in ModelArtifact.objects.filter(sha256__in=running)}
-    general = next((row for row in active if is_approved_for(row, tenant_id=None)), None)
-    stay = [row for row in known.values() if row.is_sound and row.status in (Status.ACTIVE, Status.APPROVED)]
-    return Plan(
-        # Somebody may have activated a model between two of these queries.
-        artifacts=known | {row.sha256: row for row in (*active, *filter(None, used.values()))},
-        wanted={tenant: row.sha256 if row else "" for tenant, row in used.items()},
-        default=general.sha256 if general else "",
-        may_stay=frozenset(
-            (tenant, row.sha256)
-            for row in stay
-            for tenant in (None, *tenants)
-            if is_approved_for(row, tenant_id=tenant)
-        ),
-        unsound=running - {row.sha256 for row in known.values() if row.is_sound},
-        reason=CHANGED if ModelArtifact.objects.filter(status=Status.ACTIVE).exists() else NO_ACTIVE_MODEL,
-    )
 
 
 class Serving:
@@ -98,7 +57,13 @@ class Serving:
         self.reason = ""
         self.errors: dict[str, str] = {}
         self.artifacts: dict[str, ModelArtifact] = {}
+        self.standing_in: frozenset[str] = frozenset()
         self._wanted: dict[UUID | None, str] = {}
+        self._holdback = Holdback()
+        self._mending = Mending()
+        self._awaited: frozenset[str] = frozenset()
+        self._failed: frozenset[str] = frozenset()
+        self._stopped: tuple[ModelArtifact, ...] = ()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stamp = 0.0
@@ -153,19 +118,39 @@ class Serving:
         bringing = asyncio.create_task(self._bring_about(fleet, due), name="models that load")
         try:
             while not bringing.done():
-                if await self._is_changed():
+                is_told = await self._is_changed()
+                if is_told:
+                    self._holdback.release(self._holdback.digests, now=_now())
                     await self._try(self._stop_unsound, fleet)
+                if is_told or self._is_something_due(fleet):
                     due.set()
             bringing.result()
         finally:
             bringing.cancel()
             await asyncio.wait({bringing})
 
+    def _is_something_due(self, fleet: Fleet) -> bool:
+        """Return whether a model failed, may be tried again, or may have been repaired; looks at no database."""
+        self._holdback.release_changed(now=_now())
+        failed, before = _failed_in(fleet), self._failed
+        self._failed = failed
+        is_due = bool(self._holdback.due(now=_now()) & self._awaited)
+        has_changed = self._mending.look(self._stopped)
+        return is_due or has_changed or bool(failed - before)
+
     async def _bring_about(self, fleet: Fleet, due: asyncio.Event) -> None:
         while True:
             await due.wait()
             due.clear()
+            await self._try(self._look_again, fleet)
             await self._try(self._follow_registry, fleet)
+
+    async def _look_again(self, _fleet: Fleet) -> None:
+        """Read the files of models that were stopped and may have been repaired; what holds again is told everybody."""
+        for artifact in self._mending.waiting:
+            finding = await asyncio.to_thread(look_at, artifact)
+            await in_database_thread(note_finding)(artifact, finding)
+            self._mending.settle(artifact)
 
     async def _try(self, act: Callable[[Fleet], Awaitable[object]], fleet: Fleet) -> None:
         """Do what needs the registry; where it cannot be read, see to it that somebody tries again."""
@@ -189,22 +174,60 @@ class Serving:
         return told or stamp != before
 
     async def _follow_registry(self, fleet: Fleet) -> None:
-        """Bring the pools to what the registry says."""
+        """Bring the pools to what the registry says, each model being tried once."""
         plan = await self._stop_unsound(fleet)
-        self.artifacts = plan.artifacts
-        wanted = {*plan.wanted.values(), plan.default} - {""}
+        self.artifacts, self._stopped = plan.artifacts, plan.stopped
+        self._give_up_failed(fleet, plan)
         self._send(fleet, plan)
-        for digest in sorted(wanted - fleet.pools.keys(), key=lambda digest: digest != plan.default):
+        tried: set[str] = set()
+        while digest := self._next_to_load(fleet, plan, tried=tried):
+            tried.add(digest)
             await self._load(fleet, plan.artifacts[digest])
             self._send(fleet, plan)  # Nobody waits for a model that others use.
         for digest in fleet.pools.keys() - set(self._wanted.values()):
             fleet.drain(digest)
-        self.errors = {
-            digest: text for digest, text in self.errors.items() if digest in wanted or text == CHANGED
-        }
-        self.reason = "" if fleet.pools else next(iter(self.errors.values()), plan.reason)
+        self._sum_up(fleet, plan)
         fleet.expect_others(len(plan.wanted) > 1)
         self.is_settled = True
+
+    def _next_to_load(self, fleet: Fleet, plan: Plan, *, tried: set[str]) -> str:
+        """Return what is wanted and does not run, before it what stands in for it; "" if there is nothing to try."""
+        out = {"", *fleet.pools, *tried}
+        wanted = [wish for wish in plan.wishes.values() if wish not in out]
+        left = [tenant for tenant in plan.wishes if self._wanted[tenant] not in fleet.pools]
+        instead = [one for tenant in left for one in plan.substitutes.get(tenant, ()) if one not in out]
+        free = (one for one in (*wanted, *instead) if not self._holdback.holds(one, now=_now()))
+        return next(free, "")
+
+    def _give_up_failed(self, fleet: Fleet, plan: Plan) -> None:
+        """Stop the pools that failed for good where something else may answer; it is tried again later."""
+        for digest in _failed_in(fleet) & plan.artifacts.keys():
+            sent = [tenant for tenant, one in self._wanted.items() if one == digest and tenant in plan.wishes]
+            others = {one for tenant in sent for one in plan.candidates(tenant)} - {digest}
+            if any(not self._holdback.holds(one, now=_now()) for one in others):
+                self._note_failure(plan.artifacts[digest], fleet.pools[digest].last_error)
+                fleet.stop(digest)
+
+    def _note_failure(self, artifact: ModelArtifact, reason: str) -> None:
+        """Say why a model does not run, and keep it back for a while."""
+        self.errors.setdefault(artifact.sha256, reason)  # one that was stopped says so already
+        self._holdback.note(artifact.sha256, artifact.path, now=_now())
+        logger.error("model %s could not be loaded: %s", artifact.sha256[:12], reason)
+
+    def _sum_up(self, fleet: Fleet, plan: Plan) -> None:
+        """Note what is missing and why, and forget the failures of what runs or is not wanted any more."""
+        wanted = {*plan.wishes.values()} - {""}
+        answering = fleet.pools.keys() - _failed_in(fleet)
+        left = [tenant for tenant in plan.wishes if self._wanted[tenant] not in answering]
+        instead = {one for tenant in left for one in plan.substitutes.get(tenant, ())}
+        self._awaited = frozenset(wanted - fleet.pools.keys()) | instead
+        useful = {one for tenant in plan.wishes for one in plan.candidates(tenant)}
+        for digest in self._holdback.digests:
+            if digest not in useful or (digest in fleet.pools and fleet.pools[digest].state == "ready"):
+                self._holdback.forget(digest)
+        kept = {*wanted, *self._holdback.digests, *(row.sha256 for row in plan.stopped)}
+        self.errors = {digest: text for digest, text in self.errors.items() if digest in kept}
+        self.reason = "" if fleet.pools else next(iter(self.errors.values()), plan.reason)
 
     async def _stop_unsound(self, fleet: Fleet) -> Plan:
         """Stop every model whose file or signature no longer holds, and return what the registry says."""
@@ -222,19 +245,30 @@ class Serving:
             config = await _tuned(artifact)
             await (fleet.add(config) if fleet.pools else fleet.launch(config))
         except ModelNotLoaded as error:
-            self.errors.setdefault(artifact.sha256, str(error))  # one that was stopped says so already
-            logger.error("model %s could not be loaded: %s", artifact.sha256[:12], error)
+            self._note_failure(artifact, str(error))
         except ValueError:  # No pool can be made of what the file says of itself; the other models go on.
-            self.errors.setdefault(artifact.sha256, LOAD_ERRORS["model_invalid"])
-            logger.error("model %s could not be loaded: no pool can be made for it", artifact.sha256[:12])
+            self._note_failure(artifact, LOAD_ERRORS["model_invalid"])
 
     def _send(self, fleet: Fleet, plan: Plan) -> None:
-        """Send organisations to what they use now; where that is not there, to what they used, if they still may."""
+        """Send organisations to what they use now; where that is not there, to what they used, if they still may.
+
+        Where it is not to be had for now, to what stands in for it.
+        """
         before, self._wanted = self._wanted, {}
-        for tenant, digest in ((None, plan.default), *plan.wanted.items()):
-            old = before.get(tenant, before.get(None, ""))
-            stays = digest not in fleet.pools and old in fleet.pools and (tenant, old) in plan.may_stay
-            self._wanted[tenant] = old if digest and stays else digest
+        for tenant, wish in plan.wishes.items():
+            old, instead = before.get(tenant, before.get(None, "")), plan.substitutes.get(tenant, ())
+            stays = (wish or instead) and old in fleet.pools and (tenant, old) in plan.may_stay
+            is_held = not wish or self._holdback.holds(wish, now=_now())
+            there = [one for one in instead if one in fleet.pools] if is_held else []
+            self._wanted[tenant] = wish if wish in fleet.pools else old if stays else next(iter(there), wish)
+        self._tell_who_stands_in(plan)
+
+    def _tell_who_stands_in(self, plan: Plan) -> None:
+        before = self.standing_in
+        routed = {one for tenant, one in self._wanted.items() if one and one != plan.wishes[tenant]}
+        self.standing_in = frozenset(one for one in routed if plan.artifacts[one].status != Status.ACTIVE)
+        for digest in self.standing_in - before:
+            logger.error("model %s answers in the place of one that cannot run", digest[:12])
 
 
 async def _tuned(artifact: ModelArtifact | None) -> PoolConfig:
@@ -286,3 +320,11 @@ def _stamp_time() -> float:
         return stamp_file().stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _failed_in(fleet: Fleet) -> frozenset[str]:
+    return frozenset(digest for digest, pool in fleet.pools.items() if pool.state == "failed")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

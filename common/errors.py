@@ -20,7 +20,7 @@ class PortalError(Exception):
 
     code = "internal"
     http_status = 500
-    message = _("Something went wrong on our side. Nothing you wrote was lost.")
+    message = _("Something went wrong on our side. Please try again.")
 
     def __init__(self, *, retry_after_ms: int | None = None) -> None:
         super().__init__(self.code)

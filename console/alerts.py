@@ -24,16 +24,19 @@ class Alert:
     artifact_id: UUID | None = None
 
 
-def alerts_of_all(active: list[ModelArtifact], viewer: Viewer) -> list[Alert]:
-    """Return what is wrong with the engine and with the artefacts in use, the worst first."""
-    linked = [Alert(a.tone, a.title, a.text, row.pk) for row in active for a in alerts_about(row)]
+def alerts_of_all(
+    active: list[ModelArtifact], viewer: Viewer, *, standing_in: list[ModelArtifact]
+) -> list[Alert]:
+    """Return what is wrong with the engine and with the artefacts that answer or should, the worst first."""
+    shown = [*active, *standing_in]
+    linked = [Alert(a.tone, a.title, a.text, row.pk) for row in shown for a in alerts_about(row)]
     found = _engine(viewer) + linked
     return sorted(found, key=lambda alert: ("danger", "warn", "info").index(alert.tone))
 
 
 def alerts_about(row: ModelArtifact) -> list[Alert]:
     """Return what is wrong with one artefact."""
-    return [*_file(row), *_key(row), *_load(row), *_waiver(row), *_starter(row)]
+    return [*_file(row), *_key(row), *_load(row), *_standing_in(row), *_waiver(row), *_starter(row)]
 
 
 def _engine(viewer: Viewer) -> list[Alert]:
@@ -73,8 +76,20 @@ def _load(row: ModelArtifact) -> list[Alert]:
     if error is None or not row.is_sound:
         return []
     title = _("%(label)s could not be loaded") % {"label": row.label}
-    text = _("The engine says: %(error)s. Turns go to the model that was in use before, if there was one.")
+    text = _(
+        "The engine says: %(error)s. Turns go to the model that was in use before, if there was one. It is tried again"
+        " by itself, and at once when its file is written anew."
+    )
     return [Alert("danger", title, text % {"error": gettext(error)})]
+
+
+def _standing_in(row: ModelArtifact) -> list[Alert]:
+    if row.sha256 not in runtime().serving.standing_in:
+        return []
+    title = _("%(label)s stands in for a model that cannot run") % {"label": row.label}
+    return [
+        Alert("warn", title, _("It is approved and was in use before. Roll back to it, or repair the other."))
+    ]
 
 
 def _waiver(row: ModelArtifact) -> list[Alert]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+
+from accounts.models import User
+from registry.catalogue import DEFAULT_QWEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +19,18 @@ class Command:
     text: str
 
 
-def import_commands() -> list[Command]:
-    """Return the commands that import an artefact."""
+def import_commands(operator: User) -> list[Command]:
+    """Return the commands by which this operator imports an artefact."""
+    who = f" --as {shlex.quote(operator.login_name)}"
     manage = ".venv/bin/python manage.py model"
     return [
         Command(
             _("A file with its detached signature"),
-            f"{manage} import /media/usb/model.gguf --signature /media/usb/model.gguf.minisig",
+            f"{manage} import /media/usb/model.gguf --signature /media/usb/model.gguf.minisig{who}",
         ),
         Command(
             _("A published model, fetched and checked by its digest"),
-            f"{manage} import qwen2.5-0.5b-instruct-q4_k_m",
+            f"{manage} import {DEFAULT_QWEN}{who}",
         ),
         Command(_("Compare every stored file with its digest"), f"{manage} verify"),
     ]

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from chat.runtime import runtime
 from console.alerts import Alert, alerts_about, alerts_of_all
 from console.approvals import Candidate, Decided, decisions_on, may_approve, show_candidate, waiting_for
 from console.artifacts import Artifact, Fact, Mark, file_facts, show_artifact
@@ -22,6 +23,7 @@ from console.watching import Watched, watched
 from registry.choosing import chosen_artifact_id, models_for
 from registry.lifecycle import DECIDABLE, is_only_waived, rollback_target
 from registry.models import ModelArtifact, Status
+from registry.verifying import look_where_touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,18 @@ class ArtifactPage:
 def models_page(viewer: Viewer) -> ModelsPage:
     """Return the page of all artefacts that exist for the viewer."""
     rows = list(viewer.artifacts())
+    if viewer.may_manage:
+        for row in rows:
+            look_where_touched(row)
     active = _in_use(rows)
+    standing_in = [row for row in rows if row.sha256 in runtime().serving.standing_in]
     return ModelsPage(
-        alerts=alerts_of_all(active, viewer),
+        alerts=alerts_of_all(active, viewer, standing_in=standing_in),
         active=[_active_card(row, is_newest=row == active[0]) for row in active],
         candidates=[_candidate(row, viewer) for row in _candidates(rows, viewer)],
         rows=[show_artifact(row) for row in rows],
         steps=steps_of_all(viewer, rows),
-        commands=import_commands() if viewer.may_manage else [],
+        commands=import_commands(viewer.account) if viewer.may_manage else [],
         choice=_choice(viewer),
     )
 
@@ -117,6 +123,8 @@ def artifact_page(
     row: ModelArtifact, viewer: Viewer, *, against: ModelArtifact | None, typed: str = "", error: str = ""
 ) -> ArtifactPage:
     """Return the page of one artefact; `typed` and `error` give back the reason that was not good enough."""
+    if viewer.may_manage:
+        look_where_touched(row)
     other = against or _newest_in_use(viewer, but=row)
     evaluation = read_evaluation(row, other=other)
     is_open = row.status in DECIDABLE and (row.status == Status.SUBMITTED or may_approve(row, viewer))

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from inference.wire import (
 _ROOT = Path(__file__).resolve().parent.parent
 _STDIN = 0
 
+SCRATCH_PREFIX = "qwen-portal-engine-"
 # How long a worker may take to leave once its input is closed, in seconds, before it is killed.
 CLOSE_GRACE_S = 1.0
 
@@ -82,7 +85,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._killed_for = ""
         self._ends_awaited = 2
         self.governor: Governor | None = None
-        self.scratch = tempfile.mkdtemp(prefix="engine-")
+        self.scratch = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -153,6 +156,23 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             await self.gone
         finally:
             self._transport.close()
+
+
+def sweep_scratch(*, older_than_s: float) -> list[str]:
+    """Remove folders of workers whose portal was killed while they loaded; return the names.
+
+    No worker loads for longer than `inference.supervisor` lets it, so give more than that. Only our own folders, never
+    through a link: the place is everybody's.
+    """
+    removed = []
+    for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            is_old = time.time() - found.st_mtime > older_than_s
+            if is_old and found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(path)
+                removed.append(path.name)
+    return removed
 
 
 async def start_worker(spec: WorkerSpec, on_message: Callable[[FromWorker], None]) -> WorkerProcess:

@@ -31,6 +31,7 @@ from registry.choosing import active_artifacts
 from registry.evaluation import caged
 from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
+from registry.store import unlisted_files
 from registry.verifying import look_at
 from tenants.walls import missing_walls, role_fault, walled_tables
 
@@ -145,6 +146,9 @@ def _approvals() -> Iterator[Row]:
     yield Row(
         "model", "guards", "fail" if guards else "ok", ", ".join(guards) or "decisions cannot be changed"
     )
+    unlisted = [path.name for path in unlisted_files()]
+    told = "no artefact names " + ", ".join(unlisted) + "; import again, or remove" if unlisted else ""
+    yield Row("model", "store", "warn" if unlisted else "ok", told or "every file belongs to an artefact")
     for alert in model_alerts():
         yield Row("model", alert.artifact.label, "fail" if alert.is_stopped else "warn", str(alert.text))
 

@@ -11,6 +11,7 @@ from registry import services
 from registry.catalogue import DEFAULT_QWEN, KNOWN_MODELS
 from registry.errors import ModelError
 from registry.models import ModelArtifact, Status
+from registry.verifying import look_where_touched
 
 QUESTION = (
     "No model yet. Fetch Qwen2.5-0.5B-Instruct (491 MB, Apache-2.0) from Hugging Face or ModelScope? "
@@ -25,7 +26,8 @@ def choose_model(wanted: str) -> ModelArtifact:
     In this order: PORTAL_MODEL; what was asked for by name; the active one; the newest in the store, the starter model
     last; the real model if the person at the terminal agrees; the starter model. Nothing is fetched from a hub unasked.
     Nobody approves a model here: a waiver is recorded in the approval's place, and shown.
-    Raises ModelError, also where the active model's file is gone: another one never takes its place in silence.
+    An active model whose file is gone or changed stays the active one: the server says so, and lets one that was in use
+    before stand in for it; see chat.serving. Raises ModelError.
     """
     artifact = _chosen(wanted)
     if artifact.status in {Status.RETIRED, Status.REJECTED}:
@@ -62,11 +64,8 @@ def _first_active() -> ModelArtifact | None:
 
 def _active() -> ModelArtifact | None:
     active = _first_active()
-    if active is not None and not active.path.exists():
-        raise ModelError(
-            f"the file of the active model, {active}, is missing: {active.path}. Put it back, import it again with"
-            " `manage.py model import`, or choose another with `manage.py model activate`."
-        )
+    if active is not None:
+        look_where_touched(active)
     return active
 
 

@@ -32,10 +32,32 @@ class ActRefused(PortalError):
 
 
 class WrongStatus(ActRefused):
-    """The artefact's life does not allow this now."""
+    """The artefact's life does not allow this now; the text says what comes next, where the `status` is given."""
 
     code = "model_wrong_status"
     message = _("This is not possible at this stage of the model's life.")
+
+    def __init__(self, status: str = "") -> None:
+        super().__init__()
+        self.message = NEXT_STEPS.get(status, self.message)
+
+
+NEXT_STEPS = {
+    "imported": _(
+        "This is not possible yet: the model has been imported only. The next step is its evaluation."
+    ),
+    "evaluated": _(
+        "This is not possible yet: the model has been evaluated. The next step is to submit it for approval."
+    ),
+    "submitted": _("This is not possible now: the model waits for a second person to approve or reject it."),
+    "approved": _("This is not possible now: the model is approved. The next step is to activate it."),
+    "active": _("This is not possible now: the model is in use. It can be rolled back or retired."),
+    "rejected": _(
+        "This is not possible: the model was rejected. To submit it again, evaluate it again first."
+    ),
+    "waived": _("Nobody has submitted this model: its approval was waived. Evaluate it and submit it first."),
+    "retired": _("This is not possible: the model is retired for good. Import another file."),
+}
 
 
 class SecondPersonNeeded(ActRefused):

@@ -67,7 +67,7 @@ def begin_evaluation(
     """
     require_manager(by)
     if artifact.status == Status.RETIRED:
-        raise WrongStatus
+        raise WrongStatus(artifact.status)
     corpora = plan.corpora()
     config = config or caged(artifact)
     verify_artifact(artifact)

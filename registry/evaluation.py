@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from django.db.models import F
 
 from inference.admission import AdmissionLimits
 from inference.config import PoolConfig
+from inference.engine import LOAD_ERRORS
 from inference.errors import EngineFailed, EngineUnavailable, PromptTooLong
 from inference.memory import machine_bytes
 from registry.banks import BANKS, CORPORA, Bank, Corpus, Item, read_corpus
@@ -28,6 +30,7 @@ from registry.judging import Verdict, judge
 from registry.measuring import Answer, CagedModel, Stopped
 from registry.models import ModelArtifact
 from registry.running import pool_config
+from registry.verifying import load_fault, look_at, note_finding
 
 MIB = 1 << 20
 HASH_DIGITS = 12
@@ -79,6 +82,7 @@ def caged(artifact: ModelArtifact) -> PoolConfig:
         raise ModelError("the scripted engine runs no model that could be evaluated")
     return replace(
         pool_config(artifact),
+        verify=partial(load_fault, artifact),
         wall_time_s=WALL_S,
         hang_s=HANG_S,
         niceness=NICENESS,
@@ -123,6 +127,8 @@ class Run:
                 self._measure(model)
             except EngineUnavailable:
                 self.stored.error = model.last_error[:MAX_ERROR_CHARS] or "there is no engine"
+                if self.stored.error == LOAD_ERRORS["model_changed"]:
+                    note_finding(self.stored.artifact, look_at(self.stored.artifact))
                 raise
         self._enter("")
 

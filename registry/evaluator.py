@@ -84,12 +84,6 @@ def progress(artifact_id: UUID) -> Progress | None:
     )
 
 
-def running_evaluation() -> ModelEvaluation | None:
-    """Return the evaluation that runs in this installation, of whatever artefact."""
-    row = ModelEvaluation.objects.filter(state=EvaluationState.RUNNING).select_related("artifact").first()
-    return row if row is not None and is_locked() else None
-
-
 def stop_evaluation(artifact_id: UUID, *, by: User | None) -> None:
     """Ask the running evaluation of an artefact to stop: at once in this process, else after its current question."""
     require_manager(by)

@@ -55,6 +55,24 @@ _RULES: dict[str, tuple[str, str, str, str]] = {
         " AND (OLD.signature <> '' OR OLD.status NOT IN ('imported', 'evaluated', 'rejected'))",
         "an artefact takes no other signature",
     ),
+    "registry_artifact_signature_state": (
+        "UPDATE", ARTIFACTS,
+        "NEW.signature_state <> OLD.signature_state AND NOT (OLD.signature = '' AND NEW.signature <> '')"
+        " AND (OLD.signature_state = 'none' OR NEW.signature_state = 'none')",
+        "a signature is not made up and not taken away",
+    ),
+    "registry_artifact_submitter": (
+        "UPDATE", ARTIFACTS,
+        "(NEW.submitted_by {differs} OLD.submitted_by OR NEW.submitted_at {differs} OLD.submitted_at)"
+        " AND (NEW.status <> 'submitted' OR OLD.status = 'submitted')",
+        "who submitted an artefact stays",
+    ),
+    "registry_artifact_missed": (
+        "UPDATE", ARTIFACTS,
+        "NEW.thresholds_missed <> OLD.thresholds_missed AND OLD.status NOT IN ('imported', 'evaluated', 'rejected')"
+        f" AND NOT (OLD.status IN ('approved', 'active') AND EXISTS ({_WAIVED}))",
+        "what was missed at the submission stays",
+    ),
     "registry_artifact_steps": (
         "UPDATE", ARTIFACTS,
         f"NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN ({_STEPS})",

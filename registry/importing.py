@@ -7,7 +7,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import Max
 from tqdm import tqdm
 
@@ -28,11 +28,13 @@ from registry.history import act, remember
 from registry.models import UNSUBMITTED, EventKind, ModelArtifact, SignatureState
 from registry.permissions import require_manager
 from registry.signatures import BadSignature, PublicKey, Signature, read_keys, read_signature
+from registry.store import sweep_store
 from registry.trust import find_key
 from registry.verifying import look_at, note_finding
 
 READ_BYTES = 1 << 22
-ABANDONED_S = 3600
+# Of two that number at once one tries again; so many at once are no accident.
+TRIES = 20
 UNNAMED = "model"
 # What ctransformers knows of the formats from before GGUF that name no architecture.
 GGML_ARCHITECTURES = ("gpt2", "gptj", "gpt_neox", "mpt", "dolly-v2", "starcoder", "replit", "llama")
@@ -80,9 +82,6 @@ def import_file(
         key = _checked(signature, vouching, path=draft, blake2b=blake2b)
         stored = draft.replace(draft.parent / f"{sha256}.{found.format}")
     seal = Seal(signature.text, key.key_id) if signature and key else None
-    artifact: ModelArtifact | None = ModelArtifact.objects.filter(sha256=sha256).first()
-    if artifact is not None:
-        return _import_again(artifact, seal=seal, by=by)
     known = expected or _known(sha256)
     artifact = ModelArtifact(
         sha256=sha256,
@@ -93,10 +92,28 @@ def import_file(
         **_described(found, known=known, path=path),
         **_sealed(seal),
     )
-    with act(EventKind.IMPORT, artifact, by=by):
-        artifact.revision = 1 + (ModelArtifact.objects.aggregate(last=Max("revision"))["last"] or 0)
-        artifact.save(force_insert=True)
-        remember(EventKind.IMPORT, artifact, by=by)
+    return _register(artifact, seal=seal, by=by)
+
+
+def _register(artifact: ModelArtifact, *, seal: Seal | None, by: User | None) -> ModelArtifact:
+    """Store the row under the next number, or return the row of a file that is known.
+
+    Another import may take the same number, or store the same file, between a look and the insert: then look again.
+    """
+    for left in reversed(range(TRIES)):
+        known: ModelArtifact | None = ModelArtifact.objects.filter(sha256=artifact.sha256).first()
+        if known is not None:
+            return _import_again(known, seal=seal, by=by)
+        try:
+            with act(EventKind.IMPORT, artifact, by=by):
+                artifact.revision = 1 + (ModelArtifact.objects.aggregate(last=Max("revision"))["last"] or 0)
+                artifact.save(force_insert=True)
+                remember(EventKind.IMPORT, artifact, by=by)
+        except IntegrityError:
+            if not left:
+                raise
+            continue
+        break
     return artifact
 
 
@@ -212,7 +229,7 @@ def _draft(path: Path) -> Iterator[tuple[Path, str, bytes]]:
     draft = folder / f"import-{secrets.token_hex(8)}.tmp"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep_store()
         sha256, blake2b = _copy_and_hash(path, draft)
         draft.chmod(0o444)
         yield draft, sha256, blake2b
@@ -220,13 +237,6 @@ def _draft(path: Path) -> Iterator[tuple[Path, str, bytes]]:
         raise ModelError(f"the file cannot be copied: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove drafts that a killed import left behind; one that grows is still somebody's."""
-    for draft in folder.glob("import-*.tmp"):
-        if time.time() - draft.stat().st_mtime > ABANDONED_S:
-            draft.unlink(missing_ok=True)
 
 
 def _copy_and_hash(source: Path, target: Path) -> tuple[str, bytes]:

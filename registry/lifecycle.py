@@ -59,7 +59,7 @@ def mark_evaluated(artifact: ModelArtifact, *, thresholds_missed: int, by: User 
         _require(by, MODEL_MANAGE)
         row = _locked(artifact)
         if row.status == Status.RETIRED:
-            raise WrongStatus
+            raise WrongStatus(row.status)
         if row.status in UNSUBMITTED or is_only_waived(row):
             row.thresholds_missed = thresholds_missed
             _move(
@@ -81,7 +81,7 @@ def submit(artifact: ModelArtifact, *, by: User, reason: str = "") -> None:
         _require(by, MODEL_MANAGE)
         row = _locked(artifact)
         if row.status != Status.EVALUATED and not (is_only_waived(row) and _was_evaluated(row)):
-            raise WrongStatus
+            raise WrongStatus(row.status)
         _require_reason(row, reason)
         _require_origin(row)
         row.submitted_by, row.submitted_at = by.id, clock.now()
@@ -120,7 +120,7 @@ def reject(artifact: ModelArtifact, *, by: User, reason: str) -> None:
         if not reason.strip():
             raise ReasonNeeded
         if by.tenant_id is None and row.status != Status.SUBMITTED:
-            raise WrongStatus
+            raise WrongStatus(row.status)
         if latest_decision(row, tenant_id=by.tenant_id) == Decision.REJECT:
             raise AlreadyDecided
         _decide(row, Decision.REJECT, by=by, reason=reason)
@@ -138,7 +138,7 @@ def waive(artifact: ModelArtifact, *, reason: str) -> None:
             raise WaiverRefused
         row = _locked(artifact)
         if row.status not in {Status.IMPORTED, Status.EVALUATED, Status.SUBMITTED}:
-            raise WrongStatus
+            raise WrongStatus(row.status)
         ModelApproval(artifact=row, decision=Decision.WAIVE, reason=reason).save(force_insert=True)
         _move(row, Status.APPROVED)
         remember(EventKind.WAIVE, row, by=None, reason=reason)
@@ -158,7 +158,7 @@ def activate(
         _require(by, MODEL_MANAGE)
         row = _locked(artifact)
         if row.status not in {Status.APPROVED, Status.ACTIVE}:
-            raise WrongStatus
+            raise WrongStatus(row.status)
         decision = latest_decision(row, tenant_id=None)
         if decision == Decision.WAIVE and settings.PORTAL.mode == "production":
             raise WaiverRefused
@@ -263,8 +263,10 @@ def _decidable(artifact: ModelArtifact, *, by: User) -> ModelArtifact:
     row = _locked(artifact)
     if row.submitted_by == by.id:
         raise SecondPersonNeeded
-    if row.status not in DECIDABLE or row.submitted_by is None:  # A waiver has no first person.
-        raise WrongStatus
+    if row.status not in DECIDABLE:
+        raise WrongStatus(row.status)
+    if row.submitted_by is None:  # A waiver has no first person.
+        raise WrongStatus("waived")
     return row
 
 
@@ -314,9 +316,9 @@ def _locked(artifact: ModelArtifact) -> ModelArtifact:
 
 def _move(row: ModelArtifact, status: Status, *fields: str) -> None:
     if status != row.status and status not in TRANSITIONS[row.status]:
-        raise WrongStatus
+        raise WrongStatus(row.status)
     if status == row.status == Status.RETIRED:
-        raise WrongStatus
+        raise WrongStatus(row.status)
     row.status = status
     row.save(update_fields=["status", *fields])
 
@@ -327,8 +329,10 @@ def _put_into_use(row: ModelArtifact) -> None:
 
 
 def _stand_down(rows: QuerySet[ModelArtifact]) -> None:
+    """Take out of use what the whole installation was given; what only an organisation approved is its own."""
     for row in rows:
-        _move(row, Status.APPROVED)
+        if latest_decision(row, tenant_id=None) in {Decision.APPROVE, Decision.WAIVE}:
+            _move(row, Status.APPROVED)
 
 
 def _first_active() -> ModelArtifact | None:

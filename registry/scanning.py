@@ -16,7 +16,8 @@ from common import clock
 from common.errors import PortalError
 from common.tracebacks import where
 from registry.models import ModelArtifact, Status
-from registry.verifying import look_at, note_finding
+from registry.store import sweep_store, unlisted_files
+from registry.verifying import look_at, note_finding, was_touched
 
 logger = logging.getLogger("portal.registry")
 
@@ -30,7 +31,9 @@ class ScanStopped(Exception):
 
 
 class Scanner:
-    """Verify what has not been verified for PORTAL_MODEL_SCAN_HOURS, one file after the other, at a quarter of a core.
+    """Verify what was touched, or not verified for PORTAL_MODEL_SCAN_HOURS, one file after the other.
+
+    It reads a quarter of the time.
 
     When a file was last looked at stands on its artefact, so a restart neither forgets nor repeats a scan.
     """
@@ -40,6 +43,7 @@ class Scanner:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._resumed = 0.0
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Begin, unless the settings want no scan."""
@@ -56,8 +60,8 @@ class Scanner:
     def scan(self) -> int:
         """Look at everything that is due, and return how many files were. Raises ScanStopped."""
         since = clock.now() - timedelta(hours=settings.PORTAL.model_scan_hours)
-        due = ModelArtifact.objects.filter(checked_at__lt=since).exclude(status=Status.RETIRED)
-        rows = list(due.order_by("checked_at"))
+        kept = ModelArtifact.objects.exclude(status=Status.RETIRED).order_by("checked_at")
+        rows = [row for row in kept if row.checked_at < since or was_touched(row)]
         for row in rows:
             self._resumed = time.monotonic()
             finding = look_at(row, pause=self._rest)
@@ -66,11 +70,23 @@ class Scanner:
                 logger.error("model scan: %s", finding.detail)
         return len(rows)
 
+    def tidy(self) -> None:
+        """Remove what killed imports and workers left behind, and tell of files that no artefact names."""
+        if removed := sweep_store():
+            logger.warning("left behind by a killed process and removed: %s", ", ".join(removed))
+        unlisted = {path.name for path in unlisted_files()}
+        if unlisted - self._told:
+            logger.warning("files in the store that no artefact names: %s", ", ".join(sorted(unlisted)))
+        self._told = unlisted
+
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while not self._stop.wait(self._poll_s):
+        pause_s = 0.0  # What was left behind is looked at when the server starts.
+        while not self._stop.wait(pause_s):
+            pause_s = self._poll_s
             try:
+                self.tidy()
                 self.scan()
             except ScanStopped:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,6 +66,30 @@ def look_at(artifact: ModelArtifact, *, pause: Callable[[], None] | None = None)
         )
         return Finding(FileState.OK, signature, detail)
     return Finding(FileState.OK, signature)
+
+
+def was_touched(artifact: ModelArtifact) -> bool:
+    """Return whether anything happened to the file since it was last looked at, by the kernel's own time of change.
+
+    That time cannot be set, so who writes into a file, puts another in its place or takes it away is seen at once.
+    """
+    try:
+        changed_at = artifact.path.stat().st_ctime
+    except OSError:
+        return artifact.file_state != FileState.MISSING
+    return changed_at > artifact.checked_at.timestamp()
+
+
+def look_where_touched(artifact: ModelArtifact) -> None:
+    """Look at a file that was touched, and write down what was found."""
+    if was_touched(artifact):
+        note_finding(artifact, look_at(artifact))
+
+
+async def load_fault(artifact: ModelArtifact) -> str:
+    """Return "" where file and signature hold, else the key of inference.engine.LOAD_ERRORS; nothing is noted."""
+    finding = await asyncio.to_thread(look_at, artifact)
+    return "model_changed" if finding.detail else ""
 
 
 def note_finding(artifact: ModelArtifact, finding: Finding) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError
 
+from chat import plans as plans_module
 from chat import serving as serving_module
-from chat.serving import Plan, Serving, read_plan
+from chat.plans import Plan, read_plan
+from chat.serving import Serving
 from inference.admission import AdmissionLimits
 from inference.fleet import Fleet
 from inference.pool import SCRIPTED_MODEL, InferencePool
@@ -102,7 +104,7 @@ def test_a_model_that_is_activated_while_the_registry_is_read_is_known(
 ) -> None:
     row = support.activate(1, by=support.second_operator(), second=cast.operator)
     before: list[ModelArtifact] = []
-    monkeypatch.setattr(serving_module, "active_artifacts", lambda: before)
+    monkeypatch.setattr(plans_module, "active_artifacts", lambda: before)
     plan = read_plan(frozenset())
     assert set(plan.wanted.values()) == {row.sha256} == plan.artifacts.keys()
 

@@ -39,13 +39,14 @@ def serve(
     pools = {one.config.model.digest: one for one in serving}
     fleet = SimpleNamespace(pools=pools, leaving_pools=tuple(leaving))
     process = SimpleNamespace(
-        serving=SimpleNamespace(fleet=fleet, errors=errors or {}),
+        serving=SimpleNamespace(fleet=fleet, errors=errors or {}, standing_in=frozenset()),
         state_for=lambda _tenant_id: "ready",
         readiness="ok",
         reason="",
     )
     monkeypatch.setattr("console.goings_on.runtime", lambda: process)
     monkeypatch.setattr("console.alerts.runtime", lambda: process)
+    monkeypatch.setattr("console.model_pages.runtime", lambda: process)
 
 
 def region(person: User, artifact: ModelArtifact) -> str:

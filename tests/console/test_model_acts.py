@@ -99,7 +99,7 @@ def test_submitting_what_missed_a_threshold_needs_a_reason_too(cast: Cast, hao: 
 
 def test_what_was_not_evaluated_cannot_be_submitted(cast: Cast, hao: User) -> None:
     artifact = support.import_artifact(1)
-    assert "not possible at this stage" in told(hao, "submit", artifact)
+    assert "The next step is its evaluation." in told(hao, "submit", artifact)
     assert status(artifact) == "imported"
 
 
@@ -236,4 +236,4 @@ def test_nobody_approves_alone_what_nobody_has_submitted(cast: Cast) -> None:
     for person in (cast.operator, officer):
         with pytest.raises(WrongStatus):
             services.approve(artifact, by=person, reason="looks good")
-        assert "not possible at this stage" in told(person, "approve", artifact, reason="looks good")
+        assert "Evaluate it and submit it first." in told(person, "approve", artifact, reason="looks good")

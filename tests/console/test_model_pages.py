@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.services import create_account
+from common import clock
 from registry import services
 from registry.models import ModelArtifact
 from tests.conftest import PASSWORD, Cast
@@ -137,8 +138,13 @@ def test_a_revoked_key_and_a_changed_file_are_alarms(cast: Cast, hao: User) -> N
     assert "Stopped" in words(html)
     ModelArtifact.objects.filter(pk=changed.pk).update(file_state="missing")
     assert "The file of r1 is missing" in words(page(cast.officer, changed))
-    ModelArtifact.objects.filter(pk=changed.pk).update(file_state="ok", signature_state="revoked")
-    assert "The key that signed r1 has been revoked" in words(page(cast.officer))
+    signed = support.import_artifact(2, signature="s", signature_key="AB", signature_state="valid")
+    services.waive(signed, reason="a test")
+    ModelArtifact.objects.filter(pk=signed.pk).update(
+        signature_state="revoked", status="active", activated_at=clock.now()
+    )
+    ModelArtifact.objects.filter(pk=changed.pk).update(file_state="ok")
+    assert "The key that signed r2 has been revoked" in words(page(cast.officer))
 
 
 def test_a_waiver_is_a_visible_warning(cast: Cast) -> None:

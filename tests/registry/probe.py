@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def main() -> None:
     create_local_keys()
     report: dict[str, Any] = {"vendor": connection.vendor, "earlier": earlier()}
     report["life"] = live()
+    report["at_once"] = import_at_once()
     report["evaluation"] = evaluate()
     report["missing"] = missing()
     report["allowed"] = [name for name, statement in forbidden().items() if is_allowed(statement)]
@@ -101,6 +103,29 @@ def live() -> list[str]:
     return [artifact.status, waiting.status, *(row.kind for row in services.timeline(artifact=artifact))]
 
 
+def import_at_once() -> list[int]:
+    """Import four different files and one of them twice, all at once; return how many numbers came of it, and rows."""
+    from django.db import connections
+
+    from registry import services
+    from registry.models import ModelArtifact
+    from tests.registry.support import model_bytes
+
+    folder, before = Path(tempfile.mkdtemp()), ModelArtifact.objects.count()
+    for n in range(4):
+        (folder / f"{n}.gguf").write_bytes(model_bytes(b"%d;" % n))
+
+    def take(n: int) -> int:
+        try:
+            return services.import_file(folder / f"{n % 4}.gguf", source="a disk").revision
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(5) as crowd:
+        numbers = list(crowd.map(take, range(5)))
+    return [len(set(numbers)), ModelArtifact.objects.count() - before]
+
+
 def evaluate() -> list[Any]:
     """Stop an evaluation after three verdicts, go on with it, compare it with itself and watch the model."""
     from registry.comparing import compare, latest_evaluation
@@ -150,6 +175,10 @@ def forbidden() -> dict[str, str]:
         "activate what waits": f"UPDATE {artifacts} SET status = 'active' WHERE status = 'submitted'",
         "approve what waits": f"UPDATE {artifacts} SET status = 'approved' WHERE status = 'submitted'",
         "sign what was submitted": f"UPDATE {artifacts} SET signature = 'x' WHERE status = 'submitted'",
+        "submit for another": f"UPDATE {artifacts} SET submitted_by = NULL WHERE status = 'active'",
+        "submit at another time": f"UPDATE {artifacts} SET submitted_at = imported_at WHERE status = 'active'",
+        "make a signature up": f"UPDATE {artifacts} SET signature_state = 'valid' WHERE status = 'submitted'",
+        "miss nothing": f"UPDATE {artifacts} SET thresholds_missed = 9 WHERE status = 'active'",
         "go back": f"UPDATE {artifacts} SET status = 'imported' WHERE status = 'submitted'",
         "delete an artefact": f"DELETE FROM {artifacts} WHERE status = 'submitted'",
         "change a decision": "UPDATE registry_modelapproval SET decision = 'reject'",

@@ -17,7 +17,15 @@ from registry import fetching, services
 from registry.catalogue import STARTER
 from registry.errors import ModelError
 from registry.models import ModelArtifact
-from registry.services import active_artifact, hash_file, import_file, import_starter, retire, waive
+from registry.services import (
+    active_artifact,
+    hash_file,
+    import_file,
+    import_starter,
+    model_alerts,
+    retire,
+    waive,
+)
 from tests.registry.support import model_bytes
 
 
@@ -53,18 +61,16 @@ def test_the_active_model_stays_though_newer_ones_are_stored(store: Path, tmp_pa
     assert choose_model("") == active
 
 
-def test_an_active_model_whose_file_is_gone_is_an_error_and_nothing_takes_its_place(
+def test_an_active_model_whose_file_is_gone_stays_the_active_one_and_is_marked(
     store: Path, tmp_path: Path
 ) -> None:
     stored(tmp_path, "other")
     active = stored(tmp_path, "active")
     activate(active)
     active.path.unlink()
-    with pytest.raises(ModelError, match="missing") as refused:
-        choose_model("")
-    assert active.sha256 in refused.value.detail
-    assert "\n" not in refused.value.detail
-    assert active_artifact() == active
+    assert choose_model("") == active
+    assert [(alert.artifact, alert.code) for alert in model_alerts()] == [(active, "missing")]
+    assert active_artifact() is None
 
 
 def test_a_model_that_was_imported_and_never_activated_is_taken(store: Path, tmp_path: Path) -> None:

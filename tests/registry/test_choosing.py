@@ -60,6 +60,15 @@ def test_what_only_an_organisation_approved_takes_nothing_from_the_others(make: 
     assert (model_of(north.id), model_of(south.id)) == (own, general)
 
 
+def test_what_replaces_the_general_model_takes_no_organisations_own_out_of_use(
+    make: Make, people: People
+) -> None:
+    own, general = make("active", by=people.cast.officer), make("active")
+    newer = make("active")
+    assert [state(row) for row in (own, general, newer)] == ["active", "approved", "active"]
+    assert own in models_for(tenant_of(people.cast.member).id)
+
+
 def test_the_acts_of_an_officer_stand_in_the_own_organisations_log(make: Make, people: People) -> None:
     make("approved", by=people.cast.officer)
     event = AuditEvent.objects.get(action="model.approve")
@@ -122,7 +131,7 @@ def test_what_answers_everybody_is_not_rolled_back_to_what_one_organisation_appr
     make: Make, people: People
 ) -> None:
     first, own, second = make("active"), make("active", by=people.cast.officer), make("active")
-    assert (state(first), state(own)) == ("approved", "approved")
+    assert (state(first), state(own)) == ("approved", "active")
     assert rollback(by=people.cast.operator, reason="slow") == first
     assert model_of(tenant_of(people.cast.outsider).id) == first
     assert state(second) == "approved"

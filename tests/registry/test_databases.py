@@ -67,6 +67,10 @@ def test_a_life_runs_through(report: dict[str, Any]) -> None:
     assert report["life"] == ["active", "submitted", *kinds]
 
 
+def test_imports_at_once_get_a_number_each_and_the_same_file_one_row(report: dict[str, Any]) -> None:
+    assert report["at_once"] == [4, 4]
+
+
 def test_an_evaluation_is_stopped_goes_on_and_is_compared(report: dict[str, Any]) -> None:
     assert report["evaluation"] == ["stopped", 3, True, "complete", 8, True, 0]
 

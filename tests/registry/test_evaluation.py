@@ -14,14 +14,15 @@ from pytest_django import Settings
 from accounts.models import User
 from audit.models import AuditEvent
 from common.access import PermissionMissing
+from inference.engine import LOAD_ERRORS
 from registry import measuring
 from registry.banks import BANKS
 from registry.comparing import compare, latest_evaluation, missed_thresholds
 from registry.errors import EvaluationRuns, ModelError, ReasonNeeded, WrongStatus
-from registry.evaluating import Brake, begin_evaluation, is_locked, settle_interrupted
+from registry.evaluating import Brake, begin_evaluation, carry_out, is_locked, settle_interrupted
 from registry.evaluation import Plan, caged
 from registry.evaluations import EvaluationResult, EvaluationState, ItemVerdict, ModelEvaluation
-from registry.evaluator import Evaluator, progress, running_evaluation, stop_evaluation
+from registry.evaluator import Evaluator, progress, stop_evaluation
 from registry.figures import FIGURES, RATES
 from registry.models import ModelArtifact, Status
 from registry.services import import_file, retire, submit
@@ -179,12 +180,13 @@ def test_a_stop_asked_for_by_another_process_is_heard(artifact: ModelArtifact, p
 def test_what_a_dead_process_left_running_is_marked_interrupted(artifact: ModelArtifact, plan: Plan) -> None:
     begun = begin_evaluation(artifact, by=None, plan=plan, config=fast())
     assert settle_interrupted() == 0
-    assert running_evaluation() == begun.stored
+    seen = progress(artifact.pk)
+    assert seen is not None
+    assert seen.is_running
     begun.lock.close()  # As the kernel does when a process dies.
     seen = progress(artifact.pk)
     assert seen is not None
     assert seen.state == EvaluationState.INTERRUPTED
-    assert running_evaluation() is None
     assert settle_interrupted() == 1
     begun.stored.refresh_from_db()
     assert begun.stored.state == EvaluationState.INTERRUPTED
@@ -257,6 +259,20 @@ def test_a_retired_model_and_a_changed_file_are_not_evaluated(artifact: ModelArt
     retire(artifact, by=None, reason="broken")
     with pytest.raises(WrongStatus):
         begin_evaluation(artifact, by=None, plan=plan, config=fast())
+
+
+def test_a_file_that_changes_after_the_start_is_not_loaded_and_the_model_stops(
+    artifact: ModelArtifact, settings: Settings, plan: Plan
+) -> None:
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, engine="llamacpp")
+    begun = begin_evaluation(artifact, by=None, plan=plan)
+    artifact.path.chmod(0o644)
+    artifact.path.write_bytes(b"something else")
+    evaluation = carry_out(begun, observer=Notes(), brake=Brake())
+    assert evaluation.error == LOAD_ERRORS["model_changed"]
+    artifact.refresh_from_db()
+    assert artifact.file_state == "mismatch"
+    assert AuditEvent.objects.filter(action="model.mismatch").count() == 1
 
 
 def test_a_complete_evaluation_keeps_its_figures_and_verdicts(artifact: ModelArtifact, plan: Plan) -> None:

@@ -17,7 +17,7 @@ from registry import catalogue, importing
 from registry.catalogue import KnownModel
 from registry.errors import ModelError
 from registry.models import ModelArtifact
-from registry.services import import_file, verify_artifact
+from registry.services import activate, import_file, verify_artifact, waive
 from tests.registry.support import STRING, changed, model_bytes
 
 Output = pytest.CaptureFixture[str]
@@ -150,6 +150,25 @@ def test_the_command_imports_lists_shows_and_verifies(store: Path, model_file: P
     assert digest in capsys.readouterr().out
     call_command("model", "verify")
     assert "unchanged" in capsys.readouterr().out
+
+
+def test_the_list_shows_a_model_in_use_as_stopped_once_its_file_was_changed(
+    store: Path, model_file: Path, capsys: Output
+) -> None:
+    artifact = import_file(model_file, source="1")
+    waive(artifact, reason="a test")
+    activate(artifact, by=None)
+    call_command("model", "list")
+    assert capsys.readouterr().out.startswith(f"* r1   {artifact.sha256[:12]}  active ")
+    tamper(artifact)
+    for _known in (False, True):
+        call_command("model", "list")
+        line = capsys.readouterr().out
+        assert line.startswith(f"! r1   {artifact.sha256[:12]}  stopped ")
+        assert line.endswith("file: mismatch\n")
+        with pytest.raises(CommandError):
+            call_command("model", "verify")
+        capsys.readouterr()
 
 
 def test_the_command_verifies_every_file_and_fails_for_one(

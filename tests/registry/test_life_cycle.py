@@ -124,6 +124,21 @@ def test_the_submitter_cannot_approve_and_cannot_reject(make: Make, people: Peop
     assert set(refused) == {"model.approve", "model.reject"}
 
 
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [
+        ("imported", "evaluation"),
+        ("evaluated", "submit"),
+        ("submitted", "second person"),
+        ("rejected", "evaluate it again"),
+        ("retired", "retired for good"),
+    ],
+)
+def test_a_refusal_names_the_next_step(status: str, step: str, make: Make, people: People) -> None:
+    with pytest.raises(WrongStatus, match=step):
+        activate(make(status), by=people.cast.operator)
+
+
 def test_only_those_with_the_permission_act(make: Make, people: People) -> None:
     for who in ("member", "admin", "auditor"):
         with pytest.raises(PermissionMissing):
@@ -230,6 +245,13 @@ def test_the_database_refuses_what_the_program_refuses(make: Make, people: Peopl
         f"{table} status = 'approved' WHERE status = 'submitted'",
         f"{table} status = 'submitted' WHERE status = 'active'",
         f"{table} status = 'imported'",
+        f"{table} submitted_by = NULL WHERE status = 'submitted'",
+        f"{table} submitted_by = id WHERE status = 'active'",
+        f"{table} submitted_at = imported_at WHERE status = 'active'",
+        f"{table} signature_state = 'valid' WHERE status = 'submitted'",
+        f"{table} signature_state = 'revoked' WHERE status = 'active'",
+        f"{table} thresholds_missed = 7 WHERE status = 'active'",
+        f"{table} thresholds_missed = 7 WHERE status = 'submitted'",
         "DELETE FROM registry_modelartifact WHERE status = 'submitted'",
         "UPDATE registry_modelapproval SET decision = 'reject'",
         "DELETE FROM registry_modelapproval",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +15,14 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from audit.models import AuditEvent
 from common import clock
+from inference.process import SCRATCH_PREFIX
 from qwenportal.diagnosis import examine_store
+from registry import store as store_module
 from registry.announcing import MODELS_CHANGED, stamp_file
 from registry.models import ModelArtifact
 from registry.scanning import Scanner, ScanStopped
 from registry.services import activate, import_file, model_alerts, retire, waive
+from registry.store import unlisted_files
 
 
 @pytest.fixture
@@ -74,15 +78,58 @@ def test_a_scan_that_finds_a_changed_file_stops_the_model_records_it_and_raises_
     assert codes() == ["missing"]
 
 
+def test_a_file_that_was_touched_is_looked_at_before_its_time(artifact: ModelArtifact) -> None:
+    assert Scanner().scan() == 0
+    damage(artifact)
+    os.utime(artifact.path, (1, 1))  # who changes a file may set its time back
+    assert Scanner().scan() == 1
+    assert codes() == ["mismatch"]
+    assert Scanner().scan() == 0
+
+
+def test_a_scan_removes_what_a_killed_import_or_worker_left_and_tells_of_files_without_an_artefact(
+    artifact: ModelArtifact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = artifact.path.parent
+    (folder / "starter.tmp").mkdir()
+    left = [folder / "import-0123.tmp", folder / "starter.tmp", tmp_path / f"{SCRATCH_PREFIX}x"]
+    fresh, others = tmp_path / f"{SCRATCH_PREFIX}y", tmp_path / "engine-x"
+    left[0].touch()
+    for scratch in (left[2], fresh, others):
+        scratch.mkdir()
+    for path in (*left, others):
+        os.utime(path, (1, 1))
+    unlisted = folder / f"{'a' * 64}.gguf"
+    unlisted.touch()
+    monkeypatch.setattr(store_module, "_is_abandoned", lambda path, **_times: path in {*left, unlisted})
+    scanner = Scanner()
+    for _look in range(2):
+        scanner.tidy()
+    assert not any(path.exists() for path in left)
+    assert fresh.exists()
+    assert others.exists()
+    assert unlisted.exists()
+    assert sum(unlisted.name in line for line in caplog.messages) == 1
+    (row,) = [row for row in examine_store() if row.check == "store"]
+    assert (row.verdict, unlisted.name in row.detail) == ("warn", True)
+
+
+def test_what_is_new_in_the_store_may_be_an_import_that_goes_on(artifact: ModelArtifact) -> None:
+    (artifact.path.parent / f"{'a' * 64}.gguf").touch()
+    os.utime(artifact.path.parent / f"{'a' * 64}.gguf", (1, 1))  # a copy keeps an old time; its name is new
+    assert unlisted_files() == []
+
+
 def test_doctor_warns_of_a_waiver_and_fails_for_a_model_that_was_stopped(artifact: ModelArtifact) -> None:
     def verdicts() -> dict[str, str]:
         return {row.check: row.verdict for row in examine_store() if row.area == "model"}
 
-    assert verdicts() == {"guards": "ok", "r1": "warn"}
+    assert verdicts() == {"guards": "ok", "store": "ok", "r1": "warn"}
     damage(artifact)
     make_due(artifact)
     Scanner().scan()
-    assert verdicts() == {"guards": "ok", "r1": "fail"}
+    assert verdicts() == {"guards": "ok", "store": "ok", "r1": "fail"}
 
 
 def test_a_file_that_is_put_back_is_used_again(artifact: ModelArtifact, model_file: Path) -> None:

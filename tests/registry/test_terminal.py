@@ -15,6 +15,7 @@ from audit.models import AuditEvent
 from registry.models import ModelArtifact
 from registry.services import active_artifact, import_file, mark_evaluated, submit
 from tests.conftest import PASSWORD, Cast
+from tests.console.support import evaluate
 from tests.registry.support import model_bytes
 
 
@@ -62,6 +63,14 @@ def test_two_people_lead_a_model_through_its_life(
     model("retire", "r1", "--reason", "old", person="hao")
     assert state(artifact) == "retired"
     assert AuditEvent.objects.filter(action="auth.login").count() == 8
+
+
+def test_a_missing_reason_names_what_was_missed(
+    artifact: ModelArtifact, people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(artifact, by=people.operator, refusal_rate=12.0)
+    with pytest.raises(CommandError, match=r"missed: Harmful requests refused, 12\.0 % instead of 95"):
+        model("submit", "r1", person="tao")
 
 
 @pytest.mark.parametrize("words", [("submit", "r1"), ("approve", "r1"), ("activate", "r1"), ("rollback",)])

@@ -40,7 +40,7 @@ def own() -> dict[str, Any]:
 
 def serve() -> dict[str, Any]:
     from chat.conversations import mark_interrupted
-    from chat.serving import read_plan
+    from chat.plans import read_plan
     from consent.models import ConsentNotice
     from tenants.walls import role_fault
     from tests.conftest import make_cast

@@ -82,6 +82,12 @@ class Command(BaseCommand):
 
     def _introduce(self, artifact: ModelArtifact) -> None:
         self.stdout.write(f"  {artifact.name} {artifact.quantisation}, SHA-256 {artifact.sha256[:16]}…")
+        if not artifact.is_sound:
+            self.stdout.write(
+                "  It is not used: file or signature no longer hold. What was in use before stands in for it, if\n"
+                f"  there is anything. Put the file back ({artifact.path}) or import it again, roll back\n"
+                "  (`manage.py model rollback`), or activate another (`manage.py model activate`)."
+            )
         if is_only_waived(artifact):
             self.stdout.write("  Nobody approved it: the embedded default waives that; see docs/models.md.")
         if artifact.is_starter:

@@ -17,14 +17,16 @@ from accounts.terminal import authenticate_person
 from common.errors import PortalError
 from registry import services
 from registry.catalogue import KNOWN_MODELS
-from registry.comparing import compare
-from registry.errors import ModelError
+from registry.comparing import compare, latest_evaluation, missed_thresholds
+from registry.errors import ModelError, ReasonNeeded
 from registry.history import MAX_REASON_CHARS
 from registry.importing import GGML_ARCHITECTURES
 from registry.management import evaluation
 from registry.management.watching import print_watch
-from registry.models import ModelArtifact, Status
+from registry.models import FileState, ModelArtifact, SignatureState, Status
 from registry.sbom import bill_of
+from registry.store import unlisted_files
+from registry.verifying import Finding, look_at, was_touched
 
 ANONYMOUS = frozenset({"import", "list", "show", "verify", "evaluate", "compare", "watch", "sbom"})
 WITH_REASON = {
@@ -91,6 +93,14 @@ class Command(BaseCommand):
         except PortalError as error:
             raise CommandError(_line_of(error)) from error
 
+    def _with_reason(self, service: Callable[..., None], options: dict[str, Any], by: User) -> None:
+        """Do what may need a reason; where one is missing, say what it is wanted for."""
+        artifact = self._artifact(options)
+        try:
+            service(artifact, by=by, reason=str(options["reason"]))
+        except ReasonNeeded as error:
+            raise CommandError("\n".join([error.message, *_missed_by(artifact)])) from error
+
     def _import(self, options: dict[str, Any], by: User | None) -> None:
         wanted, vouching = str(options["model"]), _vouching(options)
         if wanted == "starter" and vouching is not None:
@@ -117,11 +127,15 @@ class Command(BaseCommand):
     def _list(self, _options: dict[str, Any], _by: User | None) -> None:
         active = services.active_artifact()
         for row in ModelArtifact.objects.all():
-            mark = "*" if row == active else "+" if row.status == Status.ACTIVE else " "
-            self.stdout.write(
-                f"{mark} {row.label:<4} {row.sha256[:12]}  {row.status:<9}  {row.name}  {row.quantisation}"
-                f"  {row.licence}"
+            fault = _fault_of(row)
+            is_in_use = row.status == Status.ACTIVE and not fault
+            mark = "*" if row == active and is_in_use else "+" if is_in_use else "!" if fault else " "
+            state = "stopped" if fault and row.status == Status.ACTIVE else row.status
+            line = (
+                f"{mark} {row.label:<4} {row.sha256[:12]}  {state:<9}  {row.name}  {row.quantisation}"
+                f"  {row.licence}  {fault}"
             )
+            self.stdout.write(line.rstrip())
 
     def _show(self, options: dict[str, Any], _by: User | None) -> None:
         row = _find(str(options["digest"]))
@@ -140,6 +154,8 @@ class Command(BaseCommand):
                 faults.append(error.detail)
             else:
                 self.stdout.write(f"{artifact.sha256[:12]}  {artifact.name}: unchanged")
+        for path in unlisted_files():
+            self.stdout.write(f"{path.name}: no artefact names it; import the file again, or remove it")
         if faults:
             raise CommandError("\n".join(faults))
 
@@ -161,10 +177,10 @@ class Command(BaseCommand):
             raise CommandError("There are alerts.")
 
     def _submit(self, options: dict[str, Any], by: User) -> None:
-        services.submit(self._artifact(options), by=by, reason=str(options["reason"]))
+        self._with_reason(services.submit, options, by)
 
     def _approve(self, options: dict[str, Any], by: User) -> None:
-        services.approve(self._artifact(options), by=by, reason=str(options["reason"]))
+        self._with_reason(services.approve, options, by)
 
     def _reject(self, options: dict[str, Any], by: User) -> None:
         services.reject(self._artifact(options), by=by, reason=str(options["reason"]))
@@ -182,6 +198,24 @@ class Command(BaseCommand):
 
     def _artifact(self, options: dict[str, Any]) -> ModelArtifact:
         return _find(str(options["digest"]))
+
+
+def _missed_by(artifact: ModelArtifact) -> list[str]:
+    """Return a line per threshold that the evaluation which counts has missed."""
+    if latest_evaluation(artifact) is None:
+        return []
+    return [
+        f"missed: {missed.figure.label}, {missed.value:.1f} {missed.figure.unit} instead of {missed.threshold:g}"
+        for missed in missed_thresholds(artifact)
+    ]
+
+
+def _fault_of(row: ModelArtifact) -> str:
+    """Return what is wrong with an artefact's file or signature; a file that was touched is read, others are not."""
+    found = look_at(row) if was_touched(row) else Finding(FileState(row.file_state), row.signature_state)
+    if found.file_state != FileState.OK:
+        return f"file: {found.file_state}"
+    return "signature: revoked" if found.signature_state == SignatureState.REVOKED else ""
 
 
 SHOWN = (
