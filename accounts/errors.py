@@ -180,3 +180,25 @@ class PasswordElsewhere(ChangeRefused):
 
     code = "password_elsewhere"
     message = _("This person signs in through the organisation's own directory and has no password here.")
+
+
+class PasswordThere(ChangeRefused):
+    """The account can be signed in to already: an invitation would be a second way in."""
+
+    code = "password_there"
+    message = _("This person has a way to sign in already; an invitation is for those who have none.")
+
+
+class AdminThere(ChangeRefused):
+    """Operators appoint an organisation's first administrator, and no other."""
+
+    code = "admin_there"
+    message = _("The organisation has an administrator, who manages its people.")
+
+
+class InvitationOver(PortalError):
+    """The link was used, is over, was replaced, or never was one: all look the same."""
+
+    code = "invitation_over"
+    http_status = 410
+    message = _("This invitation does not hold, or no longer. Ask whoever gave it to you for another one.")

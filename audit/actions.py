@@ -83,6 +83,8 @@ ACTIONS = (
     Action("account.change_password", _("Password changed"), "info"),
     Action("account.disable", _("Account disabled"), "warn"),
     Action("account.enable", _("Account enabled"), "info"),
+    Action("account.invite", _("Invited to take up an account"), "info"),
+    Action("account.join", _("Invitation taken up"), "info"),
     Action("account.end_sessions", _("Signed out everywhere"), "warn"),
     Action("account.edit", _("Account's name or department changed"), "info"),
     Action("identity.add", _("Way of signing in added"), "info"),

@@ -74,6 +74,7 @@ class PortalSettings:
     lockout_minutes: int
     password_length: int
     temporary_password_hours: int
+    invitation_hours: int
     breached_passwords: Path | None
 
     @property
@@ -159,6 +160,7 @@ def _passwords(env: Environment) -> dict[str, Any]:
         "temporary_password_hours": env.integer(
             "PORTAL_TEMPORARY_PASSWORD_HOURS", default=72, low=1, high=720
         ),
+        "invitation_hours": env.integer("PORTAL_INVITATION_HOURS", default=72, low=1, high=720),
         "breached_passwords": _optional_path(env.text("PORTAL_BREACHED_PASSWORDS")),
     }
 

@@ -7,6 +7,7 @@ from console import (
     parameter_views,
     policy_version_views,
     policy_views,
+    user_add_views,
     user_views,
     views,
 )
@@ -35,6 +36,12 @@ urlpatterns = [
         "policy/versions/<uuid:version_id>/rollback/", policy_version_views.rollback, name="policy_rollback"
     ),
     path("users/", user_views.users, name="users"),
+    path("users/add/", user_add_views.add, name="user_add"),
+    path("users/first-admin/<uuid:tenant_id>/", user_add_views.first_admin, name="first_admin"),
+    path(
+        "users/<uuid:account_id>/reset-password/", user_add_views.reset_password, name="user_reset_password"
+    ),
+    path("users/<uuid:account_id>/invite/", user_add_views.invite, name="user_invite"),
     path("users/<uuid:account_id>/", user_views.user, name="user"),
     path("users/<uuid:account_id>/edit/", user_views.edit, name="user_edit"),
     path("users/<uuid:account_id>/role/", user_views.role, name="user_role"),

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.administration import ROLE_ACTIONS
+from accounts.errors import RoleImpossible
 from accounts.listing import State, Wanted
 from accounts.names import plain_name
+from accounts.onboarding import Newcomer, Way, check_newcomer
 from accounts.roles import Role
+from tenants.models import Tenant
 
 SEARCH_CHARS = 80
+WAYS = [
+    (Way.INVITATION.value, _("Invitation link")),
+    (Way.PASSWORD.value, _("Temporary password")),
+]
 
 
 class ListForm(forms.Form):
@@ -48,3 +59,61 @@ class DetailsForm(forms.Form):
     def clean_department(self) -> str:
         """Return the department. Raises ValidationError for odd characters."""
         return plain_name(self.cleaned_data["department"])
+
+
+class NewcomerForm(DetailsForm):
+    """Somebody new, and how they come in."""
+
+    login = forms.CharField(label=_("User name"), max_length=64)
+    entry = forms.ChoiceField(choices=WAYS)
+
+    field_order = ("login", "display_name", "department", "role", "entry")
+
+    def __init__(self, *args: Any, tenant: Tenant | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tenant = tenant
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what the service would refuse for its form; what is taken, it says itself."""
+        fields = super().clean() or {}
+        if not self.errors:
+            try:
+                check_newcomer(self.newcomer(), tenant=self.tenant)
+            except ValidationError as error:
+                self.take_over(error)
+            except RoleImpossible as error:
+                self.add_error("role", gettext(error.message))
+        return fields
+
+    def way(self) -> Way:
+        """Return how the person comes in."""
+        return Way(self.cleaned_data["entry"])
+
+    def newcomer(self) -> Newcomer:
+        """Return the person."""
+        typed = self.cleaned_data
+        role = typed.get("role") or (Role.MEMBER if self.tenant else Role.OPERATOR)
+        return Newcomer(typed["login"], typed["display_name"], typed["department"], role)
+
+    def take_over(self, error: ValidationError) -> None:
+        """Show what the service refused, beside its field."""
+        for name, said in getattr(error, "error_dict", {"login": [error]}).items():
+            self.add_error("login" if name not in self.fields else name, said)
+
+
+class FirstAdminForm(NewcomerForm):
+    """The first administrator of an organisation."""
+
+
+class AddForm(NewcomerForm):
+    """Anybody; the people of an organisation have a role, and may come through its directory only."""
+
+    role = forms.ChoiceField(choices=[(role, Role(role).label) for role in ROLE_ACTIONS])
+
+    def __init__(self, *args: Any, tenant: Tenant | None, **kwargs: Any) -> None:
+        super().__init__(*args, tenant=tenant, **kwargs)
+        if tenant is None:
+            del self.fields["role"]
+            return
+        entry = cast(forms.ChoiceField, self.fields["entry"])
+        entry.choices = [*WAYS, (Way.DIRECTORY.value, _("Directory only"))]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.administration import ROLE_ACTIONS
 from accounts.listing import State, Wanted, find_listed, list_accounts, state_of
 from accounts.models import User
+from accounts.provider_models import Identity
 from accounts.roles import Role
 from common.errors import NotFound
 from consent.services import standing_versions
@@ -59,11 +60,24 @@ class UsersPage:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAs:
+    """How an identity provider knows the person."""
+
+    provider: str
+    kind: str
+    name_there: str
+    linked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PersonPage:
     """One person's page; `roles` are those that can be given, none to operators."""
 
     person: Person
     roles: list[tuple[str, str]]
+    identities: list[KnownAs]
+    may_reset: bool
+    may_invite: bool
 
 
 def users_page(viewer: User, *, wanted: Wanted, after: UUID | None, before: UUID | None) -> UsersPage:
@@ -91,7 +105,15 @@ def person_page(account: User, viewer: User) -> PersonPage:
     """Return one person's page."""
     [person] = show_people([account], viewer)
     roles = [] if account.role == Role.OPERATOR else [(role, str(Role(role).label)) for role in ROLE_ACTIONS]
-    return PersonPage(person=person, roles=roles)
+    identities = _identities(account, viewer)
+    has_password = account.has_usable_password()
+    return PersonPage(
+        person=person,
+        roles=roles,
+        identities=identities,
+        may_reset=has_password,
+        may_invite=not has_password and not identities,
+    )
 
 
 def show_people(accounts: Iterable[User], viewer: User) -> list[Person]:
@@ -130,6 +152,16 @@ def _consents(rows: list[User], viewer: User) -> dict[UUID, Mark]:
         pk: Mark("ok" if version == current else "warn", f"v{version}") for pk, version in versions.items()
     }
     return {pk: marks.get(pk, NOT_ASKED) for pk in members}
+
+
+def _identities(account: User, viewer: User) -> list[KnownAs]:
+    if viewer.tenant_id is None:
+        return []
+    found = Identity.objects.filter(account=account).select_related("provider").order_by("linked_at")
+    return [
+        KnownAs(each.provider.name, each.provider.get_kind_display(), each.name_there, each.linked_at)
+        for each in found
+    ]
 
 
 def _query(wanted: Wanted, **cursor: object) -> str:

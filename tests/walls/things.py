@@ -85,6 +85,9 @@ def _change(people: People) -> object:
 THINGS: dict[str, Thing] = {
     "conversation": Thing(Reach.ORGANISATION, _conversation),
     "user": Thing(Reach.ORGANISATION, lambda people: people.colleague.pk),
+    "invited": Thing(Reach.INSTALLATION, lambda people: people.colleague.pk),
+    "invitation": Thing(Reach.INSTALLATION, lambda _: "0" * 64, lambda: "1" * 64),
+    "tenant": Thing(Reach.INSTALLATION, lambda people: people.owner.tenant_id),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
     "change": Thing(Reach.ORGANISATION, _change),
     "rules": Thing(Reach.ORGANISATION, _rules),
