@@ -1,4 +1,7 @@
-"""Keep the rule sets that the bench tries texts against: composing long lists takes a second, an answer must not."""
+"""Have the rule sets at hand that the bench tries texts against.
+
+What is in force is what turns use, from the same place. Drafts are kept: putting long lists together takes a second.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,18 @@ from uuid import UUID
 from policy.models import RuleSetVersion
 from policy.ruleset import RuleSet
 from policy.rulesets import rules_in
+from policy.serving import rule_sets
 
-# A draft and what is in force, for one or two officers at a time.
+# Drafts of a few organisations at a time.
 _KEPT = 4
 
 
-def acting_rules(version: RuleSetVersion | None) -> RuleSet:
-    """Return a version as it acts; None is the base alone. Raises RuleFileError."""
-    if version is None:
-        return rules_in(None)
-    return _composed(version.pk, version.changed_at)
+def acting_rules(draft: RuleSetVersion | None) -> RuleSet:
+    """Return a draft as it would act; for None, the rules in force in the organisation's scope.
+
+    Raises RuleFileError, PolicyUnavailable.
+    """
+    return rule_sets().load_for_scope() if draft is None else _composed(draft.pk, draft.changed_at)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from console.artifacts import Mark
 from console.policy_words import VERDICTS, mark_of
-from policy.engine import evaluate, mask
+from policy.engine import mask
 from policy.ruleset import Match, PolicyDecision, RuleSet, Stage
+from policy.services import decide
+from policy.signals import signal_title
 
 # More would neither be read nor be quick to draw; how many are left out is said.
 MAX_SHOWN = 100
@@ -21,7 +23,11 @@ MAX_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One match: its number, its rule, where it begins and ends (the first character is 1), and how it was read."""
+    """One match: its number, its rule, where it begins and ends (the first character is 1), and how it was read.
+
+    For an injection, `signal` says what was seen and `layers` under which encodings; `points` are the signal's, and
+    `score` is that of the whole text.
+    """
 
     number: int
     code: str
@@ -32,6 +38,10 @@ class Hit:
     form: str
     mask: str
     decides: bool
+    signal: str = ""
+    layers: str = ""
+    points: str = ""
+    score: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +67,12 @@ class Verdict:
 
 
 def try_text(text: str, rules: RuleSet, *, stage: Stage) -> Verdict:
-    """Return what the rules say of the text at the stage."""
+    """Return what the rules say of the text at the stage, as they say it in a turn.
+
+    Raises PromptTooLong, PolicyUnavailable.
+    """
     began = perf_counter()
-    decision = evaluate(text, rules, stage=stage)
+    decision = decide(text, rules, stage=stage)
     took = perf_counter() - began
     shown = decision.matches[:MAX_SHOWN]
     return Verdict(
@@ -87,7 +100,20 @@ def _hits(decision: PolicyDecision, shown: Sequence[Match], *, stage: Stage) -> 
             form=match.form,
             mask=match.rule.mask if action == "redact" else "",
             decides=match.rule is decision.rule,
+            **_signal(match, language),
         )
+
+
+def _signal(match: Match, language: str) -> dict[str, str]:
+    if not match.signal:
+        return {}
+    *layers, name = match.signal.split(" > ")
+    return {
+        "signal": signal_title(name, language=language),
+        "layers": " > ".join(layers),
+        "points": f"{match.points:+.1f}",
+        "score": f"{match.score:.2f}",
+    }
 
 
 def _pieces(text: str, shown: Sequence[Match], *, stage: Stage) -> Iterator[Piece]:

@@ -110,9 +110,16 @@ def _parts(change: RuleChange) -> list[Difference]:
         )
         for key, label in _labels().items()
     ]
+    rows.append(Difference(_("State"), _state(change.before), _state(change.after)))
     rows.append(Difference(_("Check"), _validator(before), _validator(after)))
     rows.append(Difference(_("Title"), _titles(before), _titles(after)))
     return [row for row in rows if row.before != row.after]
+
+
+def _state(entry: LayerRule | None) -> str:
+    if entry is None or entry.changes_base:
+        return ""
+    return _("switched on") if entry.row.get("enabled", True) else _("switched off")
 
 
 def _labels() -> dict[str, str]:

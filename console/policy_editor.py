@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.artifacts import Text
 from console.policy_set import SetRule
 from console.policy_words import ACTIONS, OFF, VALIDATOR_NAMES
+from policy.categories import categories
 from policy.ruleset import MAX_PATTERN_CHARS, RuleFileError, read_rule
 from policy.validators import VALIDATORS
 
@@ -28,6 +29,12 @@ def action_choices(stage: str, *, first: tuple[str, Text]) -> list[tuple[str, Te
     """Return what a rule can do at a stage; an answer is never asked for consent."""
     actions = [action for action in _ASKING if stage == "input" or action != "consent"]
     return [first, *((action, ACTIONS[action].text) for action in actions)]
+
+
+def category_choices() -> list[tuple[str, str]]:
+    """Return the listed classes of risk, with their titles."""
+    language = get_language() or ""
+    return [(found.code, f"{found.code} {found.title_in(language)}") for found in categories()]
 
 
 class BaseChangeForm(forms.Form):
@@ -59,6 +66,9 @@ class RuleForm(forms.Form):
     title = forms.CharField(max_length=80)
     title_zh = forms.CharField(max_length=80, required=False)
     category = forms.CharField(max_length=32, required=False)
+    own_category = forms.CharField(max_length=32, required=False)
+    state = forms.ChoiceField(choices=[("on", _("switched on")), ("off", _("switched off"))], required=False)
+    numerals = forms.BooleanField(required=False)
     priority = forms.IntegerField(min_value=-1000, max_value=1000, required=False)
     input = forms.ChoiceField(choices=lambda: action_choices("input", first=("off", OFF.text)))
     output = forms.ChoiceField(choices=lambda: action_choices("output", first=("off", OFF.text)))
@@ -106,10 +116,13 @@ class RuleForm(forms.Form):
             "title": {key: text for key, text in titles.items() if text},
         }
         row |= {stage: data[stage] for stage in ("input", "output") if data[stage] != "off"}
-        row |= {key: data[key] for key in ("category", "priority", "mask") if data[key]}
+        row |= {key: data[key] for key in ("priority", "mask") if data[key]}
+        row |= {"category": category} if (category := data["own_category"] or data["category"]) else {}
+        row |= {"enabled": False} if data["state"] == "off" else {}
         if data["kind"] == "keywords":
             return row | {"keywords": list(self.kept_words) if self.kept_words is not None else self.words()}
         row["pattern"] = data["pattern"].strip("\r\n")
+        row |= {"numerals": True} if data["numerals"] else {}
         return row | ({"validator": data["validator"]} if data["validator"] not in ("", "any") else {})
 
 
@@ -133,6 +146,11 @@ class Editor:
         return self.rule.kind if self.rule else str(self.form["kind"].value())
 
     @property
+    def categories(self) -> list[tuple[str, str]]:
+        """Return the classes of risk that a rule can be of, besides one of the organisation's own."""
+        return category_choices()
+
+    @property
     def validators(self) -> list[tuple[str, Text]]:
         """Return the checks that can be added to a pattern."""
         return [(name, VALIDATOR_NAMES.get(name, name)) for name in VALIDATORS]
@@ -149,7 +167,10 @@ def initial_of(rule: SetRule) -> dict[str, Any]:
     return shared | {
         "title": rule.title.get("en", ""),
         "title_zh": rule.title.get("zh-hans", ""),
-        "category": rule.category,
+        "category": rule.category if rule.category in dict(category_choices()) else "",
+        "own_category": "" if rule.category in dict(category_choices()) else rule.category,
+        "state": "on" if rule.enabled else "off",
+        "numerals": rule.numerals,
         "priority": rule.priority,
         "input": rule.actions.get("input", "off"),
         "output": rule.actions.get("output", "off"),

@@ -81,7 +81,8 @@ def _tab(key: str, label: Text, rules: Sequence[SetRule], *, current: str) -> Ta
 
 
 def _listed(rule: SetRule, figures: RuleFigures | None) -> Listed:
-    acting = sorted(rule.actions.values(), key=lambda action: STRENGTH[action])  # type: ignore[index]
+    actions = rule.actions.values() if rule.enabled else ()
+    acting = sorted(actions, key=lambda action: STRENGTH[action])
     return Listed(
         code=rule.code,
         title=rule.name,

@@ -16,9 +16,10 @@ from console.policy_editor import MAX_WORDS_IN_FORM, BaseChangeForm, Editor, Rul
 from console.policy_list import RuleList, list_rules
 from console.policy_set import SetRule, ShownSet, shown_set
 from console.policy_versions import Version, show_version
+from policy.errors import PolicyUnavailable
 from policy.models import OPEN, RuleSetVersion
 from policy.ruleset import RuleFileError, Stage
-from policy.rulesets import RuleFigures, current_version, name_of, open_draft, rule_statistics
+from policy.rulesets import RuleFigures, name_of, open_draft, rule_statistics
 from policy.statistics import DAYS
 
 
@@ -90,10 +91,12 @@ def try_on_bench(text: str, *, stage: Stage, source: str) -> Bench:
     if len(text) > limit:
         return replace(tried, error=too_long(limit))
     try:
-        rules = acting_rules(draft or current_version())
+        rules = acting_rules(draft)
+        return replace(tried, verdict=try_text(text, rules, stage=stage)) if text else tried
     except RuleFileError as error:
         return replace(tried, error=_("The draft cannot be used as it is: %(why)s") % {"why": error})
-    return replace(tried, verdict=try_text(text, rules, stage=stage)) if text else tried
+    except PolicyUnavailable as error:
+        return replace(tried, error=_(str(error.message)))
 
 
 def editor_of(rule: SetRule, data: object = None) -> Editor:

@@ -22,7 +22,8 @@ _VALIDATOR_NAMES = {check: name for name, check in VALIDATORS.items()}
 class SetRule:
     """One rule of a set. `change` says how it differs from what is in force: "", "new" or "changed".
 
-    `bound` is the score or the length from which the rule acts, where it looks for neither words nor a pattern.
+    One that is not `enabled` does nothing. `bound` is the score or the length from which the rule acts, where it looks
+    for neither words nor a pattern.
     `stamp` is the one of the layer's entry, "" where the layer has none. A base rule's `actions` are those that act;
     `base_actions` are the base's own.
     """
@@ -38,6 +39,8 @@ class SetRule:
     words: tuple[str, ...] = ()
     pattern: str = ""
     validator: str = "any"
+    numerals: bool = False
+    enabled: bool = True
     bound: str = ""
     is_base: bool = False
     is_locked: bool = False
@@ -101,6 +104,7 @@ def _of_base(rule: PolicyRule, entry: LayerRule | None, before: dict[str, str] |
         words=rule.words,
         pattern=rule.pattern.pattern if rule.pattern else "",
         validator=_VALIDATOR_NAMES.get(rule.is_valid, "any"),
+        numerals=rule.numerals,
         bound={"injection": f"{rule.threshold:g}", "length": str(rule.max_chars)}.get(rule.kind, ""),
         is_base=True,
         is_locked=rule.locked,
@@ -126,6 +130,8 @@ def _own(entry: LayerRule, before: dict[str, str] | None) -> SetRule:
         words=tuple(row.get("keywords", ())),
         pattern=row.get("pattern", ""),
         validator=row.get("validator", "any"),
+        numerals=row.get("numerals", False),
+        enabled=row.get("enabled", True),
         bound=str(row.get("injection", row.get("length", ""))),
         change=_change(entry, before),
         stamp=entry.stamp,

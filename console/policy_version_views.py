@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -18,11 +20,16 @@ from accounts.roles import POLICY_APPROVE, POLICY_EDIT, POLICY_VIEW
 from common.access import require_permission
 from common.errors import BadRequest
 from console.model_forms import ReasonForm
+from console.policy_trials import PATIENCE_S, TRIALS
 from console.policy_versions import show_versions, version_of, version_page
 from policy import rulesets
 from policy.errors import PolicyActRefused, PolicyReasonNeeded
 from policy.history import MAX_REASON_CHARS
 from policy.models import RuleSetVersion, Status
+from tenants.scope import tenant_scope
+
+# How often the page of a run that is under way comes again, in seconds.
+LOOK_AGAIN_S = 2
 
 
 @require_safe
@@ -43,10 +50,43 @@ def version(request: HttpRequest, version_id: UUID) -> HttpResponse:
 @require_POST
 @require_permission(POLICY_EDIT)
 def try_out(request: HttpRequest, version_id: UUID) -> HttpResponse:
-    """Run the draft on the sample texts, beside what is in force."""
+    """Run the draft on the sample texts, beside what is in force; what takes long goes on beside the page."""
     row = version_of(version_id)
-    act = partial(rulesets.dry_run, row, by=_account(request))
-    return _done(request, row, act, gettext("The draft was tried on the sample texts."))
+    return _done(request, row, partial(_try, request, row), "")
+
+
+@require_POST
+@require_permission(POLICY_EDIT)
+def stop_trying(request: HttpRequest, version_id: UUID) -> HttpResponse:
+    """Stop a dry run that is under way."""
+    row = version_of(version_id)
+    TRIALS.stop(row.pk)
+    messages.info(request, gettext("The dry run is stopped."))
+    return redirect("console:policy_version", row.pk)
+
+
+def _try(request: HttpRequest, row: RuleSetVersion) -> None:
+    """Begin a run and wait for a short one. Raises PolicyActRefused."""
+    by = _account(request)
+    trial = TRIALS.begin(row.pk, rulesets.prepare_dry_run(row, by=by))
+    if trial is None:
+        messages.info(request, gettext("Other dry runs are under way. Please try again in a minute."))
+        return
+    trial.ended.wait(PATIENCE_S)
+    if trial.leave(partial(_store, row, trial.run, by)):
+        return
+    if trial.figures:
+        rulesets.finish_dry_run(row, trial.run, trial.figures, by=by)
+        messages.success(request, gettext("The draft was tried on the sample texts."))
+
+
+def _store(row: RuleSetVersion, run: rulesets.DryRun, by: User, figures: dict[str, Any]) -> None:
+    """Store the figures of a run that nobody waited for, in its own thread; drop those of a draft that went on."""
+    try:
+        with tenant_scope(row.tenant_id), suppress(PolicyActRefused, RuleSetVersion.DoesNotExist):
+            rulesets.finish_dry_run(row, run, figures, by=by)
+    finally:
+        connections.close_all()
 
 
 @require_POST
@@ -145,7 +185,8 @@ def _done(request: HttpRequest, row: RuleSetVersion, act: Callable[[], object], 
     except PolicyActRefused as error:
         messages.error(request, gettext(str(error)))
     else:
-        messages.success(request, said)
+        if said:
+            messages.success(request, said)
     is_there = RuleSetVersion.objects.filter(pk=row.pk).exclude(status=Status.DISCARDED).exists()
     return redirect("console:policy_version", row.pk) if is_there else redirect("console:policy")
 
@@ -154,8 +195,12 @@ def _version(
     request: HttpRequest, row: RuleSetVersion, *, typed: str = "", error: str = "", status: int = 200
 ) -> HttpResponse:
     page = version_page(row, _account(request), typed=typed, error=error)
-    context = {"page": page, "reason_max_chars": MAX_REASON_CHARS}
-    return render(request, "console/policy/version.html", context, status=status)
+    trial = TRIALS.running(row.pk)
+    context = {"page": page, "reason_max_chars": MAX_REASON_CHARS, "trial": trial}
+    response = render(request, "console/policy/version.html", context, status=status)
+    if trial is not None:
+        response["Refresh"] = str(LOOK_AGAIN_S)
+    return response
 
 
 def _reason(request: HttpRequest) -> str:

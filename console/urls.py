@@ -26,6 +26,11 @@ urlpatterns = [
     path("policy/versions/", policy_version_views.history, name="policy_history"),
     path("policy/versions/<uuid:version_id>/", policy_version_views.version, name="policy_version"),
     path("policy/versions/<uuid:version_id>/try/", policy_version_views.try_out, name="policy_try"),
+    path(
+        "policy/versions/<uuid:version_id>/try/stop/",
+        policy_version_views.stop_trying,
+        name="policy_try_stop",
+    ),
     path("policy/versions/<uuid:version_id>/submit/", policy_version_views.submit, name="policy_submit"),
     path("policy/versions/<uuid:version_id>/discard/", policy_version_views.discard, name="policy_discard"),
     path("policy/versions/<uuid:version_id>/reopen/", policy_version_views.reopen, name="policy_reopen"),

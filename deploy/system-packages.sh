@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Install the Debian packages that the tests drive: a browser, Chinese fonts, PostgreSQL, gettext, minisign. As root; else says what to do.
+# Install the Debian packages that the tests drive: a browser, Chinese fonts, PostgreSQL, Redis, gettext, minisign. As root; else says what to do.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 fc-list :lang=zh-cn 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 command -v msgfmt >/dev/null && command -v xgettext >/dev/null || missing+=(gettext)
+command -v redis-server >/dev/null || missing+=(redis-server)
 command -v minisign >/dev/null || missing+=(minisign)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.errors import PortalError
+from policy.budget import no_budget
 from policy.errors import ConsentInPlace, PromptStopped
 from policy.ruleset import STRENGTH, Action, RuleSet
 from policy.services import ClearedPrompt, clear_prompt
@@ -149,10 +150,17 @@ class Figures:
         }
 
 
-def measure(samples: Iterable[Sample], rules: RuleSet, *, at_least: Action = "flag") -> Figures:
-    """Return the figures of a corpus."""
+def measure(
+    samples: Iterable[Sample],
+    rules: RuleSet,
+    *,
+    at_least: Action = "flag",
+    tick: Callable[[], None] = no_budget,
+) -> Figures:
+    """Return the figures of a corpus. `tick` is called before each text; what it raises ends the measurement."""
     figures = Figures()
     for sample in samples:
+        tick()
         figures.add(sample, judge(sample, rules), at_least=at_least)
     return figures
 

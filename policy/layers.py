@@ -30,7 +30,7 @@ from policy.ruleset import (
 OFF = "off"
 MAX_TENANT_RULES = 500
 _CHANGE_KEYS = {"code", *STAGES}
-_SEARCHES = ("pattern", "validator", *WHOLE)
+_SEARCHES = ("pattern", "validator", "numerals", *WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,8 @@ def _weakens(before: LayerRule | None, after: LayerRule | None, rule: PolicyRule
 
 
 def _acts(entry: LayerRule | None, stage: Stage, rule: PolicyRule | None) -> int:
-    action = (entry.row if entry else {}).get(stage)
+    row = entry.row if entry else {}
+    action = row.get(stage) if row.get("enabled", True) else OFF
     if action is None and rule is not None and (entry is None or entry.changes_base):
         action = rule.actions.get(stage)
     return _strength(action or OFF)

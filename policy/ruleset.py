@@ -42,6 +42,7 @@ WAYS: tuple[Kind, ...] = ("keywords", "pattern", *WHOLE)
 _KEYS = {
     "category",
     "code",
+    "enabled",
     "injection",
     "input",
     "keywords",
@@ -272,7 +273,7 @@ def read_rule(row: Any, *, order: int) -> PolicyRule:
         common: dict[str, Any] = {
             "code": code,
             "title": {str(language): str(text) for language, text in row["title"].items()},
-            "actions": {stage: row[stage] for stage in STAGES if stage in row},
+            "actions": {stage: row[stage] for stage in STAGES if stage in row and row.get("enabled", True)},
             "mask": row.get("mask", "▇▇▇"),
             "order": order,
             "category": row.get("category", ""),
@@ -315,6 +316,7 @@ def _check_shape(row: Any) -> None:
         "needs a code of letters and digits, joined by . _ or -": _CODE.fullmatch(str(row.get("code", ""))),
         "needs a title in en": isinstance(row.get("title"), dict) and row["title"].get("en"),
         "locked is true or false": type(row.get("locked", False)) is bool,
+        "enabled is true or false": type(row.get("enabled", True)) is bool,
         "numerals is true or false, for a pattern": type(row.get("numerals", False)) is bool
         and ("pattern" in row or "numerals" not in row),
         "needs input or output = block, redact, consent or flag": actions

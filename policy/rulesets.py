@@ -4,10 +4,11 @@ from policy.drafts import discard_draft, draft_of, open_draft, remove_rule, save
 from policy.layers import LayerRule, RuleChange
 from policy.lifecycle import approve, deciders, note_dry_run, publish, reject, reopen, rollback, submit
 from policy.statistics import RuleFigures, rule_statistics
-from policy.trying import dry_run
+from policy.trying import DryRun, dry_run, finish_dry_run, prepare_dry_run
 from policy.versions import current_version, diff, layer_of, name_of, rules_in, versions
 
 __all__ = [
+    "DryRun",
     "LayerRule",
     "RuleChange",
     "RuleFigures",
@@ -18,10 +19,12 @@ __all__ = [
     "discard_draft",
     "draft_of",
     "dry_run",
+    "finish_dry_run",
     "layer_of",
     "name_of",
     "note_dry_run",
     "open_draft",
+    "prepare_dry_run",
     "publish",
     "reject",
     "remove_rule",

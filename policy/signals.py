@@ -162,6 +162,21 @@ def default_table() -> SignalTable:
     return read_table()
 
 
+# Signals that no row of the table describes: what the model of wording says, and what decoding finds.
+_OTHERS = {
+    "wording": {"en": "Wording, by the model", "zh-hans": "措辞（模型判断）"},
+    "encoding.hidden": {"en": "Hidden by an encoding", "zh-hans": "以编码隐藏"},
+    "encoding.unread": {"en": "Encoded too often to be read", "zh-hans": "编码层数或数量过多，无法读完"},
+}
+
+
+def signal_title(name: str, *, language: str) -> str:
+    """Return what a signal of the portal's own is called in the language, or in English."""
+    titles = {signal.name: signal.title for signal in default_table().signals} | _OTHERS
+    title = titles.get(name, {"en": name})
+    return title.get(language) or title["en"]
+
+
 def _read(row: dict[str, Any]) -> Signal:
     return Signal(
         name=row["name"],
