@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from accounts.backends import may_sign_in
@@ -36,6 +37,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Accounts are given by the organisation."""
         return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Return whether people may be sent there after signing in: a path of this portal, and no other host at all."""
+        return (
+            bool(url)
+            and str(url).startswith("/")
+            and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        )
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Return the landing page of the account's role."""

@@ -202,3 +202,24 @@ class InvitationOver(PortalError):
     code = "invitation_over"
     http_status = 410
     message = _("This invitation does not hold, or no longer. Ask whoever gave it to you for another one.")
+
+
+class ProviderAway(PortalError):
+    """The organisation's way of signing in cannot be reached, or is not set up rightly."""
+
+    code = "provider_away"
+    http_status = 503
+    message = _(
+        "Your organisation's sign-in page cannot be reached just now. Try again later, or ask your administrator."
+    )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TooManyRequests(PortalError):
+    """An address calls faster than people and providers do."""
+
+    code = "too_many_requests"
+    http_status = 429
+    message = _("There were too many requests from your network. Please wait a moment.")

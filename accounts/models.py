@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import provider_models  # noqa: F401 (Django looks for models here)
 from accounts.roles import Role, permissions_of
+from accounts.sso import models as sso_models  # noqa: F401 (likewise)
 from common import clock
 from tenants.models import Tenant
 

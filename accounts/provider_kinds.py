@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.directory.settings import clean_settings as clean_ldap
 from accounts.provider_models import ProviderKind
+from accounts.sso.cas_settings import clean_settings as clean_cas
+from accounts.sso.oidc_settings import SECRETS as OIDC_SECRETS
+from accounts.sso.oidc_settings import clean_settings as clean_oidc
 
 MAX_SECRET_CHARS = 4096
 
@@ -29,6 +32,8 @@ class KindRules:
 
 RULES: dict[str, KindRules] = {
     ProviderKind.LDAP: KindRules(clean=clean_ldap, secrets=("bind_password",)),
+    ProviderKind.CAS: KindRules(clean=clean_cas),
+    ProviderKind.OIDC: KindRules(clean=clean_oidc, secrets=OIDC_SECRETS),
 }
 
 

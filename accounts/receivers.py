@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from accounts.live import end_live_sessions
 from accounts.lockout import attempt_handle, request_ip
 from accounts.models import HANDLE_SEPARATOR, User
+from accounts.sso.completing import bind_session
 from audit.services import record_event
 from tenants.models import Tenant
 
@@ -27,6 +28,12 @@ def record_login(*, request: HttpRequest, user: User, **_: Any) -> None:
     record_event(
         action="auth.login", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
     )
+
+
+@receiver(user_logged_in)
+def bind_to_provider(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Let a provider end the session that began with it."""
+    bind_session(request, user)
 
 
 @receiver(user_logged_out)

@@ -31,6 +31,7 @@ ACTIONS = (
     Action("auth.login_failed", _("Sign-in failed"), "danger"),
     Action("auth.lockout", _("Locked out"), "danger"),
     Action("auth.logout", _("Signed out")),
+    Action("auth.provider_logout", _("Signed out by the organisation’s sign-in")),
     Action("consent.accept", _("Notice accepted")),
     Action("consent.decline", _("Notice declined"), "mute"),
     Action("consent.withdraw", _("Consent withdrawn"), "mute"),

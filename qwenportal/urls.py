@@ -13,6 +13,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("accounts.urls")),
+    path("", include("accounts.sso.urls")),
     path("consent/", include("consent.urls")),
     path("audit/", include("audit.urls")),
     path("console/", include("console.urls")),

@@ -8,13 +8,20 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import UUIDConverter
 
-# Addresses whose parts are no ids: a place in the own chain, a version of the own notice, a code of the own rules.
+# Addresses whose parts are no ids: a place in the own chain, a version of the own notice, a code of the own rules,
+# and what people type or providers are told before anybody has signed in.
 NO_IDS = {
     "audit:event",
     "consent:notice",
     "console:policy_rule",
     "console:policy_remove",
     "console:policy_words",
+    "organisation_door",
+    "sso_start",
+    "sso_callback",
+    "sso_logout",
+    "sso_frame",
+    "sso_left",
 }
 
 

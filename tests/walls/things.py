@@ -10,8 +10,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from accounts.linking import identities_of, link_identity
 from accounts.parameters import Wanted, set_parameters
+from accounts.providers import ProviderDraft, add_provider, list_providers, switch_provider
 from chat.models import Author, Conversation, Message, Status
+from tenants.models import Tenant
 from tests.console import policy_support, support
 from tests.walls.people import People, scope_of, tenant_code
 
@@ -68,6 +71,20 @@ def _rules(people: People) -> object:
     return policy_support.draft(people.officer, policy_support.CASES).pk
 
 
+def _way_in(people: People) -> object:
+    """Make a CAS server that is never called, through which the owner has signed in."""
+    draft = ProviderDraft(name="CAS", settings={"server_url": "https://cas.example.org/cas/"})
+    row = add_provider(tenant_of(people), code="cas", kind="cas", draft=draft, by=people.admin)
+    switch_provider(row, is_on=True, by=people.admin)
+    link_identity(people.owner, provider=row, subject="mei", by=people.owner)
+    return row.code
+
+
+def tenant_of(people: People) -> Tenant:
+    assert people.owner.tenant is not None
+    return people.owner.tenant
+
+
 def _file(name: str, text: str) -> Callable[[People], object]:
     def write(_: People) -> object:
         path = Path(settings.PORTAL.data_dir) / name
@@ -104,6 +121,10 @@ THINGS: dict[str, Thing] = {
     "corpus_file": Thing(
         Reach.INSTALLATION, _file("corpus.jsonl", '{"text": "salary", "label": "secret"}\n')
     ),
+    "organisation": Thing(Reach.INSTALLATION, lambda people: tenant_code(people.owner), lambda: "nowhere"),
+    "way_in": Thing(Reach.INSTALLATION, _way_in, lambda: "none"),
+    "provider": Thing(Reach.ORGANISATION, lambda people: list_providers(tenant_of(people))[0].pk),
+    "identity": Thing(Reach.ORGANISATION, lambda people: identities_of(people.owner)[0].pk),
     "event": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
 }
 
