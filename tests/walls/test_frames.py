@@ -83,15 +83,19 @@ async def test_everybody_else_gets_what_the_table_says(house: House) -> None:
 
 
 async def check_stranger(house: House, who: str, things: dict[str, str]) -> None:
-    """Fail unless each frame gets a stranger the status of its line, and the very answer that a missing thing gets."""
+    """Fail unless each frame gets a stranger the status of its line, and the very answer that a missing thing gets.
+
+    The ids of a conversation and of a turn are tried in the place of every other thing, too.
+    """
     missing = {name: str(uuid.uuid4()) for name in things}
+    others = [dict.fromkeys(things, things[name]) for name in ("conversation", "turn")]
     async with house.socket(who) as socket:
         await socket.ready()
         for row in FRAMES:
             theirs, none = await answer(socket, row, things), await answer(socket, row, missing)
             assert read_status(theirs) == row.statuses[who] or row.name == "ack", (who, str(row), theirs)
-            if row.things:
-                assert theirs == none, (who, str(row))
+            for other in others if row.things else ():
+                assert theirs == none == await answer(socket, row, other), (who, str(row))
 
 
 async def still_runs(own: Socket, turn: Turn) -> None:
