@@ -22,6 +22,7 @@ from accounts.live import end_live_sessions
 from accounts.models import User
 from accounts.names import plain_name
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE, Role
+from accounts.tokens import end_tokens
 from audit.models import Outcome
 from audit.services import record_event
 from common.access import PermissionMissing
@@ -57,6 +58,7 @@ def change_role(account: User, *, role: str, by: User) -> None:
         if act.account.role != role:
             _require_others(act)
             write_account(act.account, role=role)
+            end_tokens(act.account)
 
 
 def disable_account(account: User, *, by: User) -> None:
@@ -68,6 +70,7 @@ def disable_account(account: User, *, by: User) -> None:
         if act.account.is_active:
             _require_others(act)
             write_account(act.account, is_active=False)
+            end_tokens(act.account)
 
 
 def enable_account(account: User, *, by: User) -> None:

@@ -196,6 +196,45 @@ class AdminThere(ChangeRefused):
     message = _("The organisation has an administrator, who manages its people.")
 
 
+class TokensForbidden(ChangeRefused):
+    """The organisation does not let its people use tokens."""
+
+    code = "tokens_forbidden"
+    http_status = 403
+    message = _("Your organisation does not allow API tokens.")
+
+
+class TooManyTokens(ChangeRefused):
+    """The person has as many valid tokens as anybody may have."""
+
+    code = "too_many_tokens"
+    message = _("You have as many tokens as you may have. Revoke one first.")
+
+
+class TokenRefused(PortalError):
+    """No token, or none that holds; every reason looks the same."""
+
+    code = "invalid_token"
+    http_status = 401
+    message = _("A valid API token is needed in the Authorization header.")
+
+
+class ScopeMissing(PortalError):
+    """The token is good, for something else."""
+
+    code = "insufficient_scope"
+    http_status = 403
+    message = _("This token may not be used for this.")
+
+
+class TooManyCalls(PortalError):
+    """Too many requests in a minute."""
+
+    code = "rate_limited"
+    http_status = 429
+    message = _("Too many requests. Please try again in a minute.")
+
+
 class InvitationOver(PortalError):
     """The link was used, is over, was replaced, or never was one: all look the same."""
 

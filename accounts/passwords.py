@@ -15,6 +15,7 @@ from accounts.administration import act_on, write_account
 from accounts.errors import PasswordElsewhere
 from accounts.models import User
 from accounts.temporary import make_temporary, temporary_password
+from accounts.tokens import end_tokens
 from audit.services import record_event
 
 
@@ -36,6 +37,7 @@ def give_temporary_password(account: User, *, by: User) -> str:
             temporary_until=act.account.temporary_until,
             has_weak_password=False,
         )
+        end_tokens(act.account)
     return password
 
 

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 CHAT_USE = "chat.use"
+API_USE = "api.use"
 CONSOLE_VIEW = "console.view"
 POLICY_VIEW = "policy.view"
 POLICY_EDIT = "policy.edit"
@@ -44,7 +45,7 @@ class Role(models.TextChoices):
 
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.MEMBER: frozenset({CHAT_USE}),
+    Role.MEMBER: frozenset({CHAT_USE, API_USE}),
     Role.ADMIN: frozenset(
         {
             CONSOLE_VIEW,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
-from accounts import identity_views, invitation_views, password_views, views
+from accounts import identity_views, invitation_views, password_views, token_views, views
 
 urlpatterns = [
     path("login/", require_http_methods(["GET", "HEAD", "POST"])(views.sign_in), name="account_login"),
@@ -17,5 +17,7 @@ urlpatterns = [
     path("identities/add/<uuid:provider_id>/", identity_views.add, name="identities_add"),
     path("identities/link/", identity_views.link, name="identities_link"),
     path("identities/<uuid:identity_id>/unlink/", identity_views.unlink, name="identities_unlink"),
+    path("tokens/", token_views.tokens, name="account_tokens"),
+    path("tokens/<uuid:token_id>/revoke/", token_views.revoke, name="account_token_revoke"),
     path("signup/", views.no_sign_up, name="account_signup"),
 ]

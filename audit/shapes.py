@@ -36,6 +36,7 @@ OBJECT_KINDS = {
     "rule": _CODE,
     "ruleset": _CODE,
     "tenant": _UUID,
+    "token": _UUID,
     "turn": _UUID,
 }
 _OBJECTS = {kind: re.compile(form, re.ASCII) for kind, form in OBJECT_KINDS.items()}

@@ -75,6 +75,8 @@ class PortalSettings:
     password_length: int
     temporary_password_hours: int
     invitation_hours: int
+    token_days: int
+    api_per_minute: int
     breached_passwords: Path | None
 
     @property
@@ -160,6 +162,8 @@ def _passwords(env: Environment) -> dict[str, Any]:
         "temporary_password_hours": env.integer(
             "PORTAL_TEMPORARY_PASSWORD_HOURS", default=72, low=1, high=720
         ),
+        "token_days": env.integer("PORTAL_TOKEN_DAYS", default=90, low=1, high=366),
+        "api_per_minute": env.integer("PORTAL_API_PER_MINUTE", default=60, low=1, high=60_000),
         "invitation_hours": env.integer("PORTAL_INVITATION_HOURS", default=72, low=1, high=720),
         "breached_passwords": _optional_path(env.text("PORTAL_BREACHED_PASSWORDS")),
     }

@@ -48,6 +48,9 @@ urlpatterns = [
     ),
     path("users/<uuid:account_id>/invite/", user_add_views.invite, name="user_invite"),
     path("users/<uuid:account_id>/", user_views.user, name="user"),
+    path(
+        "users/<uuid:account_id>/tokens/<uuid:token_id>/revoke/", user_views.revoke, name="user_token_revoke"
+    ),
     path("users/<uuid:account_id>/edit/", user_views.edit, name="user_edit"),
     path("users/<uuid:account_id>/role/", user_views.role, name="user_role"),
     path("users/<uuid:account_id>/disable/", user_views.disable, name="user_disable"),

@@ -17,8 +17,9 @@ from accounts import administration
 from accounts.errors import ChangeRefused
 from accounts.models import User
 from accounts.roles import ACCOUNT_MANAGE
+from accounts.tokens import list_tokens, revoke_token
 from common.access import require_permission
-from common.errors import BadRequest
+from common.errors import BadRequest, NotFound
 from console.user_forms import DetailsForm, ListForm, RoleForm
 from console.user_matrix import role_matrix
 from console.users import managed_account, person_page, users_page
@@ -94,6 +95,18 @@ def end_sessions(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = managed_account(_viewer(request), account_id)
     act = partial(administration.sign_out_everywhere, account, by=_viewer(request))
     return _done(request, account, act, gettext("Signed out everywhere."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+def revoke(request: HttpRequest, account_id: UUID, token_id: UUID) -> HttpResponse:
+    """End a token of somebody."""
+    account = managed_account(_viewer(request), account_id)
+    if token_id not in {token.pk for token in list_tokens(account)}:
+        raise NotFound
+    revoke_token(token_id, by=_viewer(request))
+    messages.success(request, gettext("The token is revoked; it is refused from now on."))
+    return redirect("console:user", account.pk)
 
 
 def _done(request: HttpRequest, account: User, act: Callable[[], None], said: str) -> HttpResponse:

@@ -15,6 +15,8 @@ from accounts.listing import State, Wanted, find_listed, list_accounts, state_of
 from accounts.models import User
 from accounts.provider_models import Identity
 from accounts.roles import Role
+from accounts.token_models import ApiToken
+from accounts.tokens import list_tokens
 from common.errors import NotFound
 from consent.services import standing_versions
 from console.artifacts import Mark
@@ -76,6 +78,7 @@ class PersonPage:
     person: Person
     roles: list[tuple[str, str]]
     identities: list[KnownAs]
+    tokens: list[ApiToken]
     may_reset: bool
     may_invite: bool
 
@@ -111,6 +114,7 @@ def person_page(account: User, viewer: User) -> PersonPage:
         person=person,
         roles=roles,
         identities=identities,
+        tokens=list_tokens(account) if viewer.tenant_id else [],
         may_reset=has_password,
         may_invite=not has_password and not identities,
     )

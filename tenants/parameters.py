@@ -62,6 +62,13 @@ class IpLogging(StrEnum):
     NONE = "none"
 
 
+class ApiTokens(StrEnum):
+    """Whether people may use API tokens."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """One parameter; `needs_second` where a second person must approve each change."""
@@ -221,6 +228,13 @@ PARAMETERS: tuple[AnyParameter, ...] = (
         high=lambda _portal: TEN_YEARS,
         unit=_("days"),
         zero=_("until the next version"),
+    ),
+    Choice(
+        code="api_tokens",
+        label=_("API tokens"),
+        hint=_("Where they are forbidden, those that exist are refused at once"),
+        section=Section.LIMITS,
+        options=((ApiTokens.ALLOWED, _("Allowed")), (ApiTokens.FORBIDDEN, _("Forbidden"))),
     ),
     _quota(
         "quota_running",

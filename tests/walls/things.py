@@ -11,8 +11,10 @@ from pathlib import Path
 from django.conf import settings
 
 from accounts.linking import identities_of, link_identity
+from accounts.models import User
 from accounts.parameters import Wanted, set_parameters
 from accounts.providers import ProviderDraft, add_provider, list_providers, switch_provider
+from accounts.tokens import create_token
 from chat.models import Author, Conversation, Message, Status
 from tenants.models import Tenant
 from tests.console import policy_support, support
@@ -54,6 +56,10 @@ def _said_by(author: Author) -> Callable[[People], object]:
             return Message.objects.get(author=author).pk
 
     return find
+
+
+def _token(person: User) -> object:
+    return create_token(person, name="Reports", scopes=["models.read"], days=7).token.pk
 
 
 def _artifact(people: People) -> object:
@@ -104,6 +110,8 @@ THINGS: dict[str, Thing] = {
     "user": Thing(Reach.ORGANISATION, lambda people: people.colleague.pk),
     "invited": Thing(Reach.INSTALLATION, lambda people: people.colleague.pk),
     "invitation": Thing(Reach.INSTALLATION, lambda _: "0" * 64, lambda: "1" * 64),
+    "token": Thing(Reach.ORGANISATION, lambda people: _token(people.owner)),
+    "colleague_token": Thing(Reach.ORGANISATION, lambda people: _token(people.colleague)),
     "tenant": Thing(Reach.INSTALLATION, lambda people: people.owner.tenant_id),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
     "change": Thing(Reach.ORGANISATION, _change),
