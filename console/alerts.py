@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from chat.runtime import runtime
 from console.viewers import Viewer
 from registry.lifecycle import latest_decision
 from registry.models import Decision, FileState, ModelArtifact, SignatureState, Status
+from registry.wording import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def _engine(viewer: Viewer) -> list[Alert]:
     others_are_served = viewer.tenant_id is None and process.readiness != "unavailable"
     if process.state_for(viewer.tenant_id) != "failed" or others_are_served:
         return []
-    reason = process.reason if viewer.may_manage else ""
+    reason = in_words(process.reason) if viewer.may_manage else ""
     text = reason or _("Nobody can chat now. The operators see the cause on their page of the installation.")
     return [Alert("danger", _("The engine does not run"), text)]
 
@@ -80,7 +80,7 @@ def _load(row: ModelArtifact) -> list[Alert]:
         "The engine says: %(error)s. Turns go to the model that was in use before, if there was one. It is tried again"
         " by itself, and at once when its file is written anew."
     )
-    return [Alert("danger", title, text % {"error": gettext(error)})]
+    return [Alert("danger", title, text % {"error": in_words(error)})]
 
 
 def _standing_in(row: ModelArtifact) -> list[Alert]:

@@ -17,6 +17,7 @@ from registry.evaluations import EvaluationResult, EvaluationState
 from registry.evaluator import progress
 from registry.figures import BY_KEY, Figure
 from registry.models import ModelArtifact, Status
+from registry.wording import in_words
 
 HASH_DIGITS = 8
 
@@ -99,7 +100,7 @@ def read_attempt(row: ModelArtifact) -> Attempt | None:
         EvaluationState.INTERRUPTED: _("The last evaluation was interrupted"),
     }
     done = _("%(done)d of %(total)d questions were judged. The next evaluation goes on from there.")
-    failed = last.error or _("The engine gave no reason.")
+    failed = in_words(last.error) or _("The engine gave no reason.")
     text = failed if last.state == EvaluationState.FAILED else done % {"done": last.done, "total": last.total}
     return Attempt(titles[last.state], text)
 

@@ -18,6 +18,7 @@ from registry.errors import ModelError
 from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
 from registry.services import model_alerts, verify_artifact
+from registry.wording import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,18 @@ def _engines(process: Runtime) -> list[Check]:
         Check(
             _of(label, pool.config.model.name if len(serving.pools) > 1 else ""),
             ok=pool.state == "ready",
-            detail=pool.last_error or _("no failure since the start"),
+            detail=in_words(pool.last_error) or _("no failure since the start"),
         )
         for pool in serving.pools
     ]
     names = {digest: artifact.label for digest, artifact in serving.artifacts.items()}
     rows += [
-        Check(_of(label, names.get(digest, digest[:12])), ok=False, detail=gettext(error))
+        Check(_of(label, names.get(digest, digest[:12])), ok=False, detail=in_words(error))
         for digest, error in serving.errors.items()
     ]
-    return rows or [Check(label, ok=False, detail=process.reason or _("no failure since the start"))]
+    return rows or [
+        Check(label, ok=False, detail=in_words(process.reason) or _("no failure since the start"))
+    ]
 
 
 def _of(label: str, which: str) -> str:

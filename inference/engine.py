@@ -18,6 +18,11 @@ Sandbox = Literal["strict", "best-effort"]
 MAX_SCHEMA_CHARS = 20_000
 
 
+def _(text: str) -> str:
+    """Mark a text for translation at the edge."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
     """Hold one message of a conversation as the model shall see it."""
@@ -305,15 +310,21 @@ class LoadError(EngineError):
 
 
 LOAD_ERRORS = {
-    "engine_missing": "the engine library is not installed",
-    "model_missing": "the model file cannot be read",
-    "model_changed": "the model file or its signature no longer holds; it is not used",
-    "model_invalid": "the model file cannot be loaded",
-    "out_of_memory": "the model does not fit into the worker's memory limit",
-    "model_unsupported": "this engine does not know the model's architecture",
-    "ctransformers_qwen2": "ctransformers is of 2023 and does not know the architecture qwen2; "
-    "PORTAL_ENGINE=llamacpp runs this model",
-    "ctransformers_unsupported": "ctransformers runs GGML files and the llama and falcon GGUF files of 2023, "
-    "not this one; PORTAL_ENGINE=llamacpp runs newer ones",
-    "cage_incomplete": "the kernel does not give every layer of the sandbox that PORTAL_SANDBOX=strict demands",
+    "engine_missing": _("the engine library is not installed"),
+    "model_missing": _("the model file cannot be read"),
+    "model_changed": _("the model file or its signature no longer holds; it is not used"),
+    "model_invalid": _("the model file cannot be loaded"),
+    "out_of_memory": _("the model does not fit into the worker's memory limit"),
+    "model_unsupported": _("this engine does not know the model's architecture"),
+    "ctransformers_qwen2": _(
+        "ctransformers is of 2023 and does not know the architecture qwen2; "
+        "PORTAL_ENGINE=llamacpp runs this model"
+    ),
+    "ctransformers_unsupported": _(
+        "ctransformers runs GGML files and the llama and falcon GGUF files of 2023, "
+        "not this one; PORTAL_ENGINE=llamacpp runs newer ones"
+    ),
+    "cage_incomplete": _(
+        "the kernel does not give every layer of the sandbox that PORTAL_SANDBOX=strict demands"
+    ),
 }

@@ -1,4 +1,4 @@
-"""Look at the whole installation, as `manage.py doctor` shows it: one row per check, in plain English.
+"""Look at the whole installation, as doctor and the report show it: one row per check, in the current language.
 
 Nothing is changed and no lock is taken, so it may run beside a server on the same data.
 """
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
 
 from audit.guards import missing_guards
 from audit.models import AuditChain, AuditEvent
@@ -33,6 +34,7 @@ from registry.guards import missing_guards as missing_model_guards
 from registry.models import ModelArtifact
 from registry.store import unlisted_files
 from registry.verifying import look_at
+from registry.wording import in_words, or_in_general
 from tenants.walls import missing_walls, role_fault, walled_tables
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -51,10 +53,18 @@ class Row:
 def examine_settings() -> Iterator[Row]:
     """Check what the settings say, and name those that weaken the portal."""
     portal = settings.PORTAL
-    yield Row("settings", "mode", "ok", f"{portal.mode}, data in {portal.data_dir}")
+    yield Row(
+        "settings",
+        _("mode"),
+        "ok",
+        _("%(mode)s, data in %(folder)s") % {"mode": portal.mode, "folder": portal.data_dir},
+    )
     for fault in run_checks():
         if not fault.is_silenced():
-            text = " ".join(str(fault.msg).split())
+            text = or_in_general(
+                " ".join(str(fault.msg).split()),
+                _("a check of the settings found a fault; `manage.py doctor` has its text"),
+            )
             yield Row("settings", str(fault.id), "fail" if fault.is_serious() else "warn", text)
     yield from (Row("settings", name, "warn", why) for name, why in _weak_settings())
 
@@ -65,17 +75,20 @@ def _weak_settings() -> Iterator[tuple[str, str]]:
         if not portal.is_local:
             yield (
                 "PORTAL_MODE",
-                "embedded, although other machines can reach the portal: no https is demanded",
+                _("embedded, although other machines can reach the portal: no https is demanded"),
             )
         return
     if portal.sandbox != "strict":
-        yield "PORTAL_SANDBOX", "best-effort in production: the worker runs with whatever layers there are"
+        yield "PORTAL_SANDBOX", _("best-effort in production: the worker runs with whatever layers there are")
     if portal.engine == "scripted":
-        yield "PORTAL_ENGINE", "scripted in production: answers are not a model's"
+        yield "PORTAL_ENGINE", _("scripted in production: answers are not a model's")
     if portal.model_signatures != "required":
-        yield "PORTAL_MODEL_SIGNATURES", "optional in production: nobody has to vouch for a model file"
+        yield "PORTAL_MODEL_SIGNATURES", _("optional in production: nobody has to vouch for a model file")
     if not portal.trusted_proxies:
-        yield "PORTAL_TRUSTED_PROXIES", "0 in production: no proxy is believed, every page redirects to https"
+        yield (
+            "PORTAL_TRUSTED_PROXIES",
+            _("0 in production: no proxy is believed, every page redirects to https"),
+        )
 
 
 def examine_store() -> Iterator[Row]:
@@ -85,11 +98,17 @@ def examine_store() -> Iterator[Row]:
         executor = MigrationExecutor(connection)
         missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     except DatabaseError as error:
-        yield Row("database", "connection", "fail", f"cannot be used ({type(error).__name__})")
+        yield Row(
+            "database",
+            _("connection"),
+            "fail",
+            _("cannot be used (%(error)s)") % {"error": type(error).__name__},
+        )
         return
-    yield Row("database", "connection", "ok", connection.vendor)
-    wanted = f"{missing} missing; run `manage.py migrate`" if missing else "all applied"
-    yield Row("database", "migrations", "fail" if missing else "ok", wanted)
+    yield Row("database", _("connection"), "ok", connection.vendor)
+    lacking = _("%(n)s missing; run `manage.py migrate`") % {"n": missing}
+    wanted = lacking if missing else _("all applied")
+    yield Row("database", _("migrations"), "fail" if missing else "ok", wanted)
     yield _keys()
     if not missing:
         yield from _walls()
@@ -101,42 +120,50 @@ def examine_store() -> Iterator[Row]:
 def _walls() -> Iterator[Row]:
     """Check PostgreSQL's second wall between organisations, and that the role is bound by it."""
     if connection.vendor != "postgresql":
-        yield Row("database", "walls", "ok", f"{connection.vendor} has none; the program keeps tenants apart")
+        told = _("%(vendor)s has none; the program keeps tenants apart") % {"vendor": connection.vendor}
+        yield Row("database", _("walls"), "ok", told)
         return
     missing = missing_walls(connection)
-    whole = f"row-level security on {len(walled_tables())} tables"
+    whole = _("row-level security on %(n)s tables") % {"n": len(walled_tables())}
     yield Row(
         "database",
-        "walls",
+        _("walls"),
         "fail" if missing else "ok",
-        f"none on {', '.join(missing)}" if missing else whole,
+        _("none on %(tables)s") % {"tables": ", ".join(missing)} if missing else whole,
     )
     fault = role_fault(connection)
     bad: Verdict = "fail" if settings.PORTAL.mode == "production" else "warn"
-    yield Row("database", "role", bad if fault else "ok", fault or "bound by row-level security")
+    yield Row(
+        "database", _("role"), bad if fault else "ok", in_words(fault) or _("bound by row-level security")
+    )
 
 
 def _keys() -> Row:
     try:
         check_keys()
     except KeyUnavailable as error:
-        return Row("keys", "key file", "fail", str(error))
-    return Row("keys", "key file", "ok", "data keys can be wrapped and opened")
+        general = _("the key file cannot be used; `manage.py doctor` says why")
+        return Row("keys", _("key file"), "fail", or_in_general(str(error), general))
+    return Row("keys", _("key file"), "ok", _("data keys can be wrapped and opened"))
 
 
 def _audit() -> Iterator[Row]:
     guards = missing_guards(connection)
-    yield Row("audit", "guards", "fail" if guards else "ok", ", ".join(guards) or "append-only")
+    yield Row("audit", _("guards"), "fail" if guards else "ok", ", ".join(guards) or _("append-only"))
     chains = list(AuditChain.objects.all())
     torn = [name_of(chain.tenant_id) for chain in chains if not _has_its_head(chain)]
-    detail = f"broken: {', '.join(torn)}" if torn else f"{len(chains)} chains end where they should"
-    yield Row("audit", "chain heads", "fail" if torn else "ok", f"{detail}; `audit verify` reads them whole")
+    broken = _("broken: %(chains)s; `audit verify` reads them whole") % {"chains": ", ".join(torn)}
+    whole = _("%(n)s chains end where they should; `audit verify` reads them whole") % {"n": len(chains)}
+    yield Row("audit", _("chain heads"), "fail" if torn else "ok", broken if torn else whole)
 
 
 def _rules() -> Row:
     guards = missing_rule_guards(connection)
     return Row(
-        "policy", "guards", "fail" if guards else "ok", ", ".join(guards) or "published rules never change"
+        "policy",
+        _("guards"),
+        "fail" if guards else "ok",
+        ", ".join(guards) or _("published rules never change"),
     )
 
 
@@ -144,11 +171,15 @@ def _approvals() -> Iterator[Row]:
     """Check what holds decisions about models, and name active models that were stopped or that nobody approved."""
     guards = missing_model_guards(connection)
     yield Row(
-        "model", "guards", "fail" if guards else "ok", ", ".join(guards) or "decisions cannot be changed"
+        "model",
+        _("guards"),
+        "fail" if guards else "ok",
+        ", ".join(guards) or _("decisions cannot be changed"),
     )
     unlisted = [path.name for path in unlisted_files()]
-    told = "no artefact names " + ", ".join(unlisted) + "; import again, or remove" if unlisted else ""
-    yield Row("model", "store", "warn" if unlisted else "ok", told or "every file belongs to an artefact")
+    stray = _("no artefact names %(files)s; import again, or remove") % {"files": ", ".join(unlisted)}
+    told = stray if unlisted else _("every file belongs to an artefact")
+    yield Row("model", _("store"), "warn" if unlisted else "ok", told)
     for alert in model_alerts():
         yield Row("model", alert.artifact.label, "fail" if alert.is_stopped else "warn", str(alert.text))
 
@@ -170,10 +201,10 @@ def models_in_use() -> list[ModelArtifact]:
 def examine_model(artifact: ModelArtifact) -> Row:
     """Hash a model's file and check its signature."""
     found = look_at(artifact).detail
+    general = _("the file or its signature no longer holds; the model is not used")
+    told = or_in_general(found, general) if found else _("SHA-256 %(digest)s… as imported")
     name = f"{artifact.name} {artifact.quantisation}"
-    return Row(
-        "model", name, "fail" if found else "ok", found or f"SHA-256 {artifact.sha256[:16]}… as imported"
-    )
+    return Row("model", name, "fail" if found else "ok", told.replace("%(digest)s", artifact.sha256[:16]))
 
 
 def config_for(artifact: ModelArtifact | None) -> PoolConfig:
@@ -186,24 +217,26 @@ def config_for(artifact: ModelArtifact | None) -> PoolConfig:
 def describe_worker(seen: Examination, *, trials: Iterable[ThreadTrial] = ()) -> Iterator[Row]:
     """Say what a worker has become, and each layer and attempt of its cage."""
     if seen.report is None:
-        yield Row("engine", "start", "fail", seen.error)
+        yield Row("engine", _("start"), "fail", in_words(seen.error))
     else:
-        yield Row(
-            "engine", "start", "ok", f"{seen.report.engine}, {seen.report.library}, in {seen.load_s:.1f} s"
-        )
-        chosen = "" if settings.PORTAL.threads else ", chosen by itself"
-        yield Row("engine", "threads", "ok", f"{seen.report.threads}{chosen}")
+        what, spent = f"{seen.report.engine}, {seen.report.library}", f"{seen.load_s:.1f}"
+        told = _("%(what)s, in %(spent)s s") % {"what": what, "spent": spent}
+        yield Row("engine", _("start"), "ok", told)
+        chosen = "" if settings.PORTAL.threads else _(", chosen by itself")
+        yield Row("engine", _("threads"), "ok", f"{seen.report.threads}{chosen}")
         for trial in trials:
-            figures = f"{trial.quiet:.1f} tokens/s alone, {trial.busy:.1f} beside a busy core"
-            yield Row("engine", f"trial with {trial.threads} threads", "ok", figures)
+            speeds = {"quiet": f"{trial.quiet:.1f}", "busy": f"{trial.busy:.1f}"}
+            figures = _("%(quiet)s tokens/s alone, %(busy)s beside a busy core") % speeds
+            yield Row("engine", _("trial with %(n)s threads") % {"n": trial.threads}, "ok", figures)
         yield _memory(seen)
     yield from describe_cage(seen.cage)
 
 
 def _memory(seen: Examination) -> Row:
     machine = memory.machine_bytes() or 0
-    detail = f"{seen.own_bytes >> 20} MiB taken, at most {seen.limit_bytes >> 20} MiB of {machine >> 20} MiB"
-    return Row("engine", "memory", "warn" if 0 < machine < seen.limit_bytes else "ok", detail)
+    sizes = {"own": seen.own_bytes >> 20, "limit": seen.limit_bytes >> 20, "machine": machine >> 20}
+    detail = _("%(own)s MiB taken, at most %(limit)s MiB of %(machine)s MiB") % sizes
+    return Row("engine", _("memory"), "warn" if 0 < machine < seen.limit_bytes else "ok", detail)
 
 
 def describe_cage(cage: Iterable[LayerCheck]) -> Iterator[Row]:
@@ -212,21 +245,22 @@ def describe_cage(cage: Iterable[LayerCheck]) -> Iterator[Row]:
     bad: Verdict = "fail" if settings.PORTAL.sandbox == "strict" else "warn"
     refused, made = sum_up(checks)
     whole = not breaches(checks)
-    yield Row(
-        "sandbox", settings.PORTAL.sandbox, "ok" if whole else bad, f"{refused} of {made} attempts refused"
-    )
+    told = _("%(refused)s of %(made)s attempts refused") % {"refused": refused, "made": made}
+    yield Row("sandbox", settings.PORTAL.sandbox, "ok" if whole else bad, told)
     silent = tuple(check for check in breaches(checks) if check not in checks)
     for check in (*checks, *silent):
-        layer = LAYERS.get(check.layer, check.layer)
-        what = ATTEMPTS.get(check.attempt, check.attempt)
-        outcome = ("in force" if check.holds else "missing") if check.attempt == IN_FORCE else ""
-        outcome = outcome or ("refused" if check.holds else "NOT refused")
+        layer = _(LAYERS.get(check.layer, check.layer))
+        what = _(ATTEMPTS.get(check.attempt, check.attempt))
+        outcome = (_("in force") if check.holds else _("missing")) if check.attempt == IN_FORCE else ""
+        outcome = outcome or (_("refused") if check.holds else _("NOT refused"))
         name = layer if check.attempt == IN_FORCE else f"{layer}: {what}"
-        detail = f"{outcome} ({check.detail})" if check.detail else outcome
+        detail = f"{outcome} ({in_words(check.detail)})" if check.detail else outcome
         yield Row("sandbox", name, "ok" if check.holds else bad, detail)
 
 
 def engine_wanted() -> Row:
     """Say which engine the settings mean here."""
     wanted = settings.PORTAL.engine
-    return Row("engine", "choice", "ok", f"{wanted}: {choose_engine(wanted)}" if wanted == "auto" else wanted)
+    return Row(
+        "engine", _("choice"), "ok", f"{wanted}: {choose_engine(wanted)}" if wanted == "auto" else wanted
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from inference.examination import examine
 from inference.tuning import recall
@@ -33,7 +34,7 @@ def examine_all(*, progress: Callable[[str], object]) -> Iterator[Row]:
         usable += [model] if row.verdict == "ok" else []
         yield row
     if not models:
-        yield Row("model", "in use", "warn", "none; the sandbox is examined with the scripted engine")
+        yield Row("model", _("in use"), "warn", _("none; the sandbox is examined with the scripted engine"))
     yield diagnosis.engine_wanted()
     candidates: list[ModelArtifact | None] = [*usable] or [None]
     for candidate in candidates:

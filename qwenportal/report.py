@@ -51,6 +51,7 @@ def _checks(rows: Iterable[Row]) -> Iterator[str]:
         "database": _("Database"),
         "keys": _("Keys"),
         "audit": _("Audit log"),
+        "policy": _("Rules"),
         "model": _("Models"),
         "engine": _("Engine"),
         "sandbox": _("Sandbox of the engine, each layer tried from inside"),

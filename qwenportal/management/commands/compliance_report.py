@@ -29,9 +29,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = list(examine_all(progress=self._progress))
-        self._progress("reading the audit log …")
         with override(options["language"]):
+            rows = list(examine_all(progress=self._progress))
+            self._progress("reading the audit log …")
             report = make_report(rows)
         self._write(report, options["out"])
         failed = sum(row.verdict == "fail" for row in rows)
