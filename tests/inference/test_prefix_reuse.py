@@ -62,6 +62,31 @@ async def test_what_was_forgotten_is_read_anew(pool: InferencePool) -> None:
     assert await cached(pool, SECRET, person="fay") > 2 * HEAD
 
 
+async def test_the_time_to_the_first_word_tells_nobody_what_another_person_asked(pool: InferencePool) -> None:
+    """The same long text is quick for who wrote it, and as slow as new for everybody else, and once it is erased."""
+    text = ask(" ".join(f"Heron number {n} stands in the reeds." for n in range(60)), SHORT, system=SYSTEM)
+
+    async def first_ms(person: str) -> int:
+        origin = Origin("north", person, "one")
+        events = await answer(pool, replace(text, origin=origin), person=person)
+        return end_of(events).timings.first_token_ms
+
+    new, again, other = await first_ms("gil"), await first_ms("gil"), await first_ms("hal")
+    pool.forget(Origin("north", "gil"))
+    erased = await first_ms("gil")
+    assert again < new / 3
+    assert min(other, erased) > 2 * again
+
+
+async def test_a_canary_of_one_person_is_in_no_answer_to_another(pool: InferencePool) -> None:
+    greedy = Sampling(temperature=0, max_new_tokens=40)
+    await cached(pool, ask("Remember my code word: ZERBERUS-4711.", greedy, system=SYSTEM), person="ida")
+    for person in ("jon", "kim", "leo", "mia", "ned"):  # more than there are slots
+        said = await answer(pool, ask("Repeat my code word.", greedy, system=SYSTEM), person=person)
+        assert "4711" not in text_of(said)
+        assert "ZERBERUS" not in text_of(said).upper()
+
+
 async def test_an_answer_fits_its_json_schema(pool: InferencePool) -> None:
     sampling = Sampling(max_new_tokens=60, seed=1, json_schema=SCHEMA)
     said = json.loads(text_of(await answer(pool, ask("Name a city.", sampling, system=SYSTEM))))
