@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1
 processor=$("$venv/bin/python" -m inference.engines.choice)
-key=$(cat requirements/native.txt deploy/native.cmake deploy/build-native.sh <(echo "$processor") | sha256sum | cut -c1-16)
+key=$(cat requirements/native.txt deploy/native/* deploy/build-native.sh <(echo "$processor") | sha256sum | cut -c1-16)
 [ "$(cat "$venv/.native" 2>/dev/null)" = "$processor $key" ] && exit 0
 rm -f "$venv/.native"
 
@@ -31,7 +31,7 @@ if ! ls "$cache"/*.whl >/dev/null 2>&1; then
   trap 'rm -rf "$work"' EXIT
   echo "Building llama.cpp for this processor: two minutes on two cores"
   export CMAKE_GENERATOR=Ninja
-  export CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/deploy/native.cmake"
+  export CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/deploy/native/options.cmake"
   if ! "$venv/bin/python" -m pip wheel --disable-pip-version-check --verbose --no-deps --no-build-isolation \
       --require-hashes --no-binary :all: --no-cache-dir -r requirements/native.txt -w "$work" 2>&1 | tee "$work/log" \
       | awk 'match($0, /\[[0-9]+\/[0-9]+\]/) { split(substr($0, RSTART + 1, RLENGTH - 2), n, "/"); p = int(10 * n[1] / n[2]) * 10

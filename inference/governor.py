@@ -47,11 +47,13 @@ class Look:
 
 
 def usual_threads() -> int:
-    """Return the threads for a worker where nothing was measured: all cores that may be used but one.
+    """Return the threads for a governed worker where nothing was measured.
 
-    A core stays free for the web process, as nobody knows then what a busy core would do to this worker.
+    All cores but one, which stays free for the web process; of two cores both, as one thread has half the speed and
+    the governor takes the other away while somebody else needs it.
     """
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+    cores = len(os.sched_getaffinity(0))
+    return max(cores - 1, min(cores, 2))
 
 
 def decide(threads: int, *, others: float, cores: int, most: int) -> int:
@@ -60,6 +62,28 @@ def decide(threads: int, *, others: float, cores: int, most: int) -> int:
     fewer, more = math.floor(free + TAKE_ABOVE), math.floor(free + GIVE_BELOW)
     wanted = fewer if threads > fewer else max(threads, more)
     return max(1, min(wanted, most))
+
+
+def look_at(pid: int, cores: set[int]) -> Look | None:
+    """Return what the kernel has counted of a process and of those cores, None where it does not say."""
+    try:
+        own = _cpu_s(_PROC / str(pid) / "stat")
+        lines = (_PROC / "stat").read_text().splitlines()
+    except OSError:
+        return None
+    idle = {}
+    for line in lines:
+        name, *times = line.split()
+        if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in cores:
+            idle[int(name[3:])] = (int(times[3]) + int(times[4])) / _TICKS_PER_S
+    return Look(asyncio.get_running_loop().time(), idle, own) if idle else None
+
+
+def used_by_others(before: Look, after: Look) -> float:
+    """Return how many cores were neither idle nor the process's own between two looks."""
+    idle = sum(spent - before.idle.get(core, spent) for core, spent in after.idle.items())
+    own = after.own - before.own
+    return max(0.0, len(after.idle) - (idle + own) / (after.at - before.at))
 
 
 class Governor:
@@ -85,7 +109,7 @@ class Governor:
         """Begin to look, if nobody does: the worker has been given something to do."""
         self._idle_looks = 0
         if self._timer is None and not self._is_over and max(self._most, self.threads) > 1:
-            self._last = self._look()
+            self._last = look_at(self._pid, self._cores)
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._tick)
 
     def stop(self) -> None:
@@ -103,7 +127,7 @@ class Governor:
 
     def _tick(self) -> None:
         self._timer = None
-        look, before = self._look(), self._last
+        look, before = look_at(self._pid, self._cores), self._last
         if look is None or before is None:
             return
         self._last = look
@@ -117,12 +141,9 @@ class Governor:
 
     def _learn(self, before: Look, look: Look) -> None:
         """Take a look into the mean of what others use, in cores; the latest counts half."""
-        passed = look.at - before.at
-        idle = sum(spent - before.idle.get(core, spent) for core, spent in look.idle.items())
-        own = look.own - before.own
-        others = max(0.0, len(look.idle) - (idle + own) / passed)
-        self._others += 0.5 * (others - self._others)
-        self._idle_looks = self._idle_looks + 1 if own < IDLE_CORES * passed else 0
+        self._others += 0.5 * (used_by_others(before, look) - self._others)
+        is_idle = look.own - before.own < IDLE_CORES * (look.at - before.at)
+        self._idle_looks = self._idle_looks + 1 if is_idle else 0
 
     def _set(self, threads: int) -> None:
         """Let the thread that asks for computations see that many cores, those that were idle longest so far.
@@ -145,20 +166,6 @@ class Governor:
         grown = {thread: now - self._spent.setdefault(thread, now) for thread, now in spent.items()}
         if (most := max(grown.values())) >= INTERVAL_S / 2:
             self._asking = min(thread for thread, seconds in grown.items() if seconds >= most / 2)
-
-    def _look(self) -> Look | None:
-        """Return what the kernel has counted, None where it does not say."""
-        try:
-            own = _cpu_s(_PROC / str(self._pid) / "stat")
-            lines = (_PROC / "stat").read_text().splitlines()
-        except OSError:
-            return None
-        idle = {}
-        for line in lines:
-            name, *times = line.split()
-            if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in self._cores:
-                idle[int(name[3:])] = (int(times[3]) + int(times[4])) / _TICKS_PER_S
-        return Look(asyncio.get_running_loop().time(), idle, own) if idle else None
 
 
 def _cpu_s(path: Path) -> float:

@@ -44,8 +44,12 @@ def worker_environment() -> dict[str, str]:
     it, waiting threads would have to sleep (OMP_WAIT_POLICY=passive), which costs a third of a quiet machine's speed.
     MALLOC_ARENA_MAX: each arena reserves 64 MiB of the address space that we limit. OPENBLAS_NUM_THREADS: numpy,
     which an engine may import, would make threads before the cage is there, and the cage binds no older thread.
+    GLIBC_TUNABLES: asks the kernel for huge pages, without which looking up addresses costs a twentieth of the speed
+    (measured on two cores, Q4_0: 71.7 to 77.4 tokens per second). It is a request: where the kernel has none, or the C
+    library does not know the word, all goes on as before.
     """
     return {
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "LC_ALL": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         "OMP_DYNAMIC": "true",

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from inference.config import PoolConfig
 from inference.engine import ChatMessage, Origin, Prompt, Sampling, ThreadTrial
-from inference.governor import GOVERNED, usual_threads
+from inference.governor import GOVERNED, Look, look_at, used_by_others, usual_threads
 from inference.process import WorkerProcess, start_worker
 from inference.thread_store import ThreadStore, key_of
 from inference.wire import Broken, Ended, FromWorker, Ready, Refused, Run
@@ -36,6 +36,8 @@ SETTLE_S = 0.35
 MAX_CANDIDATES = 4
 # What a choice must keep of the best speed beside a busy neighbour: less is a cliff, more is noise of short samples.
 KEPT_SHARE = 0.8
+# Cores in others' use on a machine that was to be quiet. With more of them a measurement says nothing about it.
+QUIET_CORES = 0.25
 # A thread more must be worth that much on a quiet machine.
 WORTH = 1.03
 
@@ -49,7 +51,7 @@ M = TypeVar("M", Ready, Ended)
 
 
 class TrialFailed(Exception):
-    """Say that a worker on trial ended or refused. Its model will be reported as broken by the pool itself."""
+    """Say that a worker on trial ended, refused or was disturbed. A broken model is reported by the pool itself."""
 
 
 def candidates(cores: int) -> tuple[int, ...]:
@@ -74,8 +76,8 @@ def choose(trials: Sequence[ThreadTrial]) -> int:
 async def tune(config: PoolConfig, *, folder: Path) -> PoolConfig:
     """Return the configuration with the threads that were chosen for it, and the trials that led there.
 
-    What the operator has set stays. Without a choice, because the trials took too long or failed, `threads` stays 0
-    and the next start tries again.
+    What the operator has set stays. Without a choice, because the trials took too long or failed or somebody else used
+    the machine, `threads` stays 0 and the next start tries again.
     """
     cores = len(os.sched_getaffinity(0))
     if config.threads or config.engine not in GOVERNED or cores < 2:
@@ -119,12 +121,14 @@ def _library(config: PoolConfig) -> str:
 
 
 async def _measure(config: PoolConfig, cores: int) -> tuple[ThreadTrial, ...]:
-    """Return a trial for each candidate; none if that took too long or the worker failed."""
+    """Return a trial for each candidate; none if that took too long, was disturbed, or the worker failed."""
     try:
         async with asyncio.timeout(BUDGET_S), _on_trial(config, cores) as worker:
             wanted = candidates(cores)
             await worker.speed(cores)  # The first computation builds what the later ones use.
+            began = worker.look()
             quiet = [await worker.speed(threads) for threads in wanted]
+            worker.require_quiet(began, worker.look())
             async with _neighbour():
                 busy = [await worker.speed(threads, settle_s=SETTLE_S) for threads in wanted]
     except (TimeoutError, TrialFailed, OSError):
@@ -152,6 +156,21 @@ class _OnTrial:
         speed = await self._decode(self._tokens)
         self._tokens = max(MIN_TOKENS, min(round(SAMPLE_S * speed), MAX_TOKENS))
         return speed
+
+    def look(self) -> Look:
+        """Return what the machine has done so far. Raise TrialFailed where the kernel does not say."""
+        look = look_at(self._process.pid, os.sched_getaffinity(0))
+        if look is None:
+            raise TrialFailed
+        return look
+
+    @staticmethod
+    def require_quiet(before: Look, after: Look) -> None:
+        """Raise TrialFailed if others used more than QUIET_CORES in between."""
+        others = used_by_others(before, after)
+        if others > QUIET_CORES:
+            logger.info("other processes used %.1f cores while threads were measured", others)
+            raise TrialFailed
 
     async def _decode(self, tokens: int) -> float:
         self._turns += 1

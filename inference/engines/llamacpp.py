@@ -34,6 +34,7 @@ from inference.engine import (
 from inference.engines.gguf import memory_need, read_shape
 from inference.engines.origins import NOBODY
 from inference.engines.slots import Messages, SlotBook, Taken
+from inference.governor import usual_threads
 from inference.prompt import Trimmer
 
 # Prompt tokens that are processed at one go, per thread. It is the grain of a stop and the pulse of our
@@ -215,8 +216,8 @@ class _Attempt:
 
 
 def choose_threads(spec: WorkerSpec) -> int:
-    """Return the threads to decode with: what was asked for, or as many as leave a core to others."""
-    return spec.threads or confinement.spare_cores()
+    """Return the threads to decode with: what was asked for, or the usual number."""
+    return spec.threads or usual_threads()
 
 
 def _body(messages: Messages, sampling: Sampling, taken: Taken) -> dict[str, Any]:
@@ -293,6 +294,8 @@ def _parameters(spec: WorkerSpec, *, socket: str) -> xllamacpp.CommonParams:
     params.n_batch = params.n_ubatch = batch
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_gpu_layers = 0
+    # Read, not mapped: a file's pages are small ones, and its bytes could change under a running model.
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cache_ram_mib = 0  # The default keeps 8 GiB of old conversations.
     params.verbosity = -1
     params.endpoint_slots = params.ui = params.fit_params = params.cache_idle_slots = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,4 +116,16 @@ def test_a_model_that_does_not_load_is_not_measured_for_long(tmp_path: Path) -> 
     config = config_for(broken, "llamacpp")
     assert asyncio.run(tune(config, folder=tmp_path)) == config
     assert not (tmp_path / "threads.json").exists()
-    assert 1 <= usual_threads() <= max(1, CORES - 1)
+    assert 1 <= usual_threads() <= CORES
+
+
+def test_a_disturbed_measurement_is_not_kept(tmp_path: Path, starter_model: Path) -> None:
+    config = config_for(starter_model, "llamacpp")
+    neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(CORES)]
+    try:
+        assert asyncio.run(tune(config, folder=tmp_path)) == config
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
+    assert not (tmp_path / "threads.json").exists()

@@ -30,6 +30,8 @@ class Model:
         library.llama_backend_init()
         parameters = library.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        # Read, not mapped: a file's pages are small ones, and its bytes could change under a running model.
+        parameters.use_mmap = False
         self.handle = library.llama_model_load_from_file(str(path).encode(), parameters)
         heard = ear.close()
         if not self.handle:
