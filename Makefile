@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?=
 PACKAGES := accounts audit chat common consent console crypto inference policy qwenportal registry tenants
 
-.PHONY: help run setup compiled native ctransformers dev test lint format bench messages lock clean
+.PHONY: help run setup compiled native ctransformers ldap packages dev test lint format bench messages lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,10 +26,16 @@ native: $(VENV)/.base ## Build llama.cpp for this very processor: the fastest en
 ctransformers: $(VENV)/.base ## Add the ctransformers engine, for GGML and llama files of 2023
 	@bash deploy/install.sh $(VENV) requirements/ctransformers.txt
 
+ldap: $(VENV)/.base ## Add LDAP and Active Directory (ten seconds, needs a compiler and two Debian packages)
+	@bash deploy/build-ldap.sh $(VENV)
+
+# What the tests drive, and what python-ldap is compiled against: before anything is compiled.
+packages:
+	@bash deploy/system-packages.sh
+
 dev: $(VENV)/.dev ## The same, with what tests and linters need
 
-test: $(VENV)/.dev compiled ## Install what is missing, lint and pass every test
-	@bash deploy/system-packages.sh
+test: packages $(VENV)/.dev compiled ## Install what is missing, lint and pass every test
 	@$(MAKE) --no-print-directory native
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
@@ -53,7 +59,7 @@ messages: $(VENV)/.dev ## Collect translatable strings and compile the catalogue
 	@$(BIN)/python manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
 lock: $(VENV)/.base ## Renew requirements/*.txt from requirements/*.in
-	@for f in uv base server ctransformers native-build dev; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
+	@for f in uv base server ctransformers native-build ldap-build ldap dev; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url \
 	  --no-emit-find-links --python-version 3.11 --quiet requirements/$$f.in -o requirements/$$f.txt; done
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-deps \
 	  --python-version 3.11 --quiet requirements/native.in -o requirements/native.txt
@@ -68,6 +74,7 @@ $(VENV)/.base: requirements/base.txt requirements/uv.txt | $(VENV)/bin/python
 	@bash deploy/install.sh $(VENV) requirements/base.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/base.txt requirements/server.txt requirements/ctransformers.txt requirements/dev.txt | $(VENV)/bin/python
-	@bash deploy/install.sh $(VENV) $(filter %.txt,$^)
+$(VENV)/.dev: requirements/base.txt requirements/server.txt requirements/ctransformers.txt requirements/ldap.txt requirements/ldap-build.txt requirements/dev.txt | $(VENV)/bin/python
+	@bash deploy/install.sh $(VENV) $(filter-out %/ldap.txt %/ldap-build.txt,$(filter %.txt,$^))
+	@bash deploy/build-ldap.sh $(VENV)
 	@touch $(VENV)/.base $@

@@ -11,7 +11,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from accounts.backends import may_sign_in
-from accounts.hashing import one_comparison
+from accounts.errors import DirectoryDown
+from accounts.hashing import one_attempt
 from accounts.models import User
 from accounts.roles import LANDING_PAGES
 
@@ -28,10 +29,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Return the account, or None.
 
         allauth hands out disabled accounts whose password was right, for a page that says so; here that page would
-        tell who has an account.
+        tell who has an account. Raises NotInAnyGroup, IdentityCollision and IdentityUnusable for people whom the
+        organisation's directory vouches for and who cannot come in all the same, and DirectoryDown where it could
+        not be asked; this is the same for whoever is named.
         """
-        with one_comparison():
+        with one_attempt(str(credentials.get("username", ""))):
             user: User | None = super().authenticate(request, **credentials)
+        if user is None and getattr(request, "directory_is_down", False):
+            raise DirectoryDown
         return user if user is not None and may_sign_in(user) else None
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

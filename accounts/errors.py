@@ -262,3 +262,14 @@ class TooManyRequests(PortalError):
     code = "too_many_requests"
     http_status = 429
     message = _("There were too many requests from your network. Please wait a moment.")
+
+
+class DirectoryDown(SignInRefused):
+    """No password was right, and the organisation's directory could not be asked."""
+
+    code = "directory_down"
+    http_status = 503
+    message = _(
+        "Organisation, user name or password is not right, or your organisation's directory does not answer at this"
+        " moment. Please try again shortly."
+    )

@@ -7,9 +7,12 @@ from typing import Any
 from allauth.account.forms import LoginForm
 from django import forms
 from django.core.validators import MaxLengthValidator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.hashing import TooManySignIns
 from accounts.models import make_handle
+from common.errors import PortalError
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]
@@ -29,6 +32,16 @@ class SignInForm(LoginForm):  # type: ignore[misc]
         self.fields["password"].validators.append(MaxLengthValidator(256))
         self.fields.pop("remember", None)
         self.order_fields(list(self.field_order))
+
+    def clean(self) -> dict[str, Any]:
+        """Sign in, and say why it is refused where the person may know."""
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except PortalError as error:
+            if isinstance(error, TooManySignIns):
+                raise
+            raise forms.ValidationError(gettext(error.message), code=error.code) from None
+        return cleaned
 
     def user_credentials(self) -> dict[str, Any]:
         """Return what the authentication back ends get."""

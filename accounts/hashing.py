@@ -1,7 +1,8 @@
 """Hash passwords at a price that the portal can pay for everybody who knocks.
 
-One password is compared at a time in each process. That bounds the memory that strangers can make the portal take, and
-it keeps the lockout exact: an attempt is counted before the next one is looked at.
+One password is compared at a time in each process, which bounds the memory that strangers can make the portal take.
+Attempts on one account wait for each other, which keeps the lockout exact: one is counted before the next is looked at.
+An attempt that waits for an organisation's directory holds up nobody else's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from common.errors import PortalError, _
 
 WAIT_S = 10
 _comparing = threading.Lock()
+_attempts: dict[str, tuple[threading.Lock, int]] = {}
+_attempts_lock = threading.Lock()
 
 
 class TooManySignIns(PortalError):
@@ -43,3 +46,23 @@ def one_comparison() -> Iterator[None]:
         yield
     finally:
         _comparing.release()
+
+
+@contextmanager
+def one_attempt(handle: str) -> Iterator[None]:
+    """Wait for one's turn to sign in as this account. Raises TooManySignIns after 10 s."""
+    with _attempts_lock:
+        turn, waiting = _attempts.get(handle, (threading.Lock(), 0))
+        _attempts[handle] = (turn, waiting + 1)
+    try:
+        if not turn.acquire(timeout=WAIT_S):
+            raise TooManySignIns(retry_after_ms=WAIT_S * 1000)
+        try:
+            yield
+        finally:
+            turn.release()
+    finally:
+        with _attempts_lock:
+            turn, waiting = _attempts.pop(handle)
+            if waiting > 1:
+                _attempts[handle] = (turn, waiting - 1)

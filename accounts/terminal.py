@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, QueryDict
 
 from accounts.errors import SignInRefused
@@ -55,5 +56,6 @@ def _form(handle: str) -> HttpRequest:
     fields["organisation"], fields["login"] = organisation if separator else "", login
     request = HttpRequest()
     request.method, request.POST = "POST", fields  # type: ignore[assignment]
+    request.session = SessionStore()  # never saved: who hears of the sign-in may look for one
     request.META |= {"REMOTE_ADDR": HERE, "SERVER_NAME": "localhost", "SERVER_PORT": "0"}
     return request

@@ -117,6 +117,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "accounts.backends.PortalBackend",
+    "accounts.directory.backend.DirectoryBackend",
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "chat:home"

@@ -1,0 +1,1 @@
+"""LDAP, against a real slapd."""
