@@ -32,7 +32,7 @@ class SameOrigin:
         """Handle one connection."""
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and not _is_own(origin, host=headers.get(b"host", b"").decode("latin-1")):
+        if origin and not is_own_origin(origin, host=headers.get(b"host", b"").decode("latin-1")):
             return await WebsocketDenier()(scope, receive, send)
         return await self.inner(scope, receive, send)
 
@@ -51,14 +51,20 @@ class Language:
         return await self.inner(dict(scope, language=_first_supported(wanted)), receive, send)
 
 
-def _is_own(origin: str, *, host: str) -> bool:
+def is_own_origin(origin: str, *, host: str) -> bool:
+    """Return whether a page of this origin is the portal's: named in the settings, or, where the portal serves one
+    machine's or one network's people directly, of the host that was asked.
+
+    In production only what is named counts: a page at http:// of the same name may be anybody's on the way.
+    """
+    if origin in settings.PORTAL.origins:
+        return True
     try:
         netloc = urlsplit(origin).netloc
+        name = urlsplit(f"//{host}").hostname
     except ValueError:
         return False
-    return origin in settings.PORTAL.origins or (
-        netloc == host and urlsplit(f"//{host}").hostname in settings.ALLOWED_HOSTS
-    )
+    return settings.PORTAL.mode != "production" and netloc == host and name in settings.ALLOWED_HOSTS
 
 
 def _first_supported(wanted: list[str]) -> str:

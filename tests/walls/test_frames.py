@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,18 +18,13 @@ import websockets
 from chat import routing
 from tests.client import Socket, Turn
 from tests.docs.test_protocol import CLIENT_FRAMES
-from tests.walls.house import House, open_house
+from tests.walls.house import House
 from tests.walls.table import FRAMES, PEOPLE, WORDS, Row
 
 # Frames that are answered by what they do, or by a refusal.
 SILENT = ("ack", "chat.stop", "ping")
 MISSING = ("not_found", "unknown_turn")
 STRANGERS = [name for name in WORDS["member"] if name != "owner"]
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    yield from open_house(tmp_path_factory.mktemp("house"))
 
 
 def test_every_frame_has_its_line() -> None:
