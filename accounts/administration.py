@@ -22,6 +22,7 @@ from accounts.live import end_live_sessions
 from accounts.models import User
 from accounts.names import plain_name
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE, Role
+from accounts.session_models import PortalSession
 from accounts.tokens import end_tokens
 from audit.models import Outcome
 from audit.services import record_event
@@ -192,4 +193,5 @@ def write_account(account: User, **fields: object) -> None:
 def end_sessions(account: User) -> None:
     """End the sessions, sockets and running turns of an account, in the caller's transaction."""
     User.objects.filter(pk=account.pk).update(session_epoch=F("session_epoch") + 1)
+    PortalSession.objects.filter(account=account).delete()
     end_live_sessions(account.pk)

@@ -1,7 +1,7 @@
 """Reach a person's open sockets.
 
-Groups of the channel layer: one per account, one per tenant. Sending is done when the transaction commits, so that no
-socket acts on what is rolled back.
+Groups of the channel layer: one per session, one per account, one per tenant. Sending is done when the transaction
+commits, so that no socket acts on what is rolled back.
 
 A command at the terminal is another process, and without Redis its messages reach nobody. It leaves word in a folder
 that the server looks at several times a second.
@@ -43,9 +43,20 @@ def tenant_group(tenant_id: UUID) -> str:
     return f"tenant.{tenant_id}"
 
 
+def session_group(digest: str) -> str:
+    """Return the group of the sockets that were opened with one session."""
+    return f"session.{digest}"
+
+
 def end_live_sessions(account_id: UUID) -> None:
     """Close the person's sockets and stop their turns once the current transaction is committed."""
     _tell_on_commit(account_group(account_id), {"type": SESSION_ENDED, "account": str(account_id)})
+
+
+def end_live_session(account_id: UUID, digest: str) -> None:
+    """Close the sockets of one session and stop the turns that it began; the person's other sessions go on."""
+    message = {"type": SESSION_ENDED, "account": str(account_id), "session": digest}
+    _tell_on_commit(session_group(digest), message)
 
 
 def announce_withdrawal(account_id: UUID) -> None:

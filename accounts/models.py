@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from accounts import provider_models, token_models  # noqa: F401 (Django looks for models here)
+from accounts import provider_models, session_models, token_models  # noqa: F401 (Django looks for models here)
 from accounts.roles import Role, permissions_of
 from accounts.sso import models as sso_models  # noqa: F401 (likewise)
 from common import clock
@@ -44,8 +44,8 @@ class AccountManager(BaseUserManager["User"]):
     """
 
     def get_queryset(self) -> models.QuerySet[User]:
-        """Bring the tenant and its rules along: every request asks for them."""
-        return super().get_queryset().select_related("tenant__sign_in_rules")
+        """Bring the tenant along: every request asks for it."""
+        return super().get_queryset().select_related("tenant")
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Return the account with this handle."""
@@ -142,24 +142,3 @@ class User(AbstractBaseUser):
             return False
         separation = self.tenant.three_admin_separation if self.tenant else True
         return name in permissions_of(self.role, three_admin_separation=separation)
-
-
-class SignInRules(models.Model):
-    """What an organisation asks of its people at the door, on top of what the installation asks of everybody.
-
-    An empty value leaves it to the installation; a weaker one than the installation's counts for nothing. Like
-    accounts, outside the tenant scope: signing in comes before it.
-    """
-
-    tenant = models.OneToOneField(
-        Tenant, on_delete=models.CASCADE, primary_key=True, related_name="sign_in_rules"
-    )
-    password_length = models.PositiveSmallIntegerField(null=True, blank=True)
-    second_factor_roles = models.JSONField(default=list, blank=True)
-    second_factor_after_sso = models.BooleanField(default=False)
-    idle_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
-    session_hours = models.PositiveSmallIntegerField(null=True, blank=True)
-    sessions_per_person = models.PositiveSmallIntegerField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"sign-in rules of {self.tenant_id}"

@@ -33,7 +33,7 @@ class LengthBounds:
 
     def validate(self, password: str, user: User | None = None) -> None:
         """Raise ValidationError for a password too short, too long, or of very few different characters."""
-        shortest = rules_for(user).password_length
+        shortest = shortest_for(user)
         if len(password) < shortest:
             raise ValidationError(
                 gettext("The password needs at least %(count)d characters.") % {"count": shortest},
@@ -58,7 +58,7 @@ class UnlikePerson:
         rest = password.casefold()
         for word in sorted(_names_of(user), key=len, reverse=True):
             rest = rest.replace(word, "")
-        if rest != password.casefold() and len(rest) < rules_for(user).password_length - 2:
+        if rest != password.casefold() and len(rest) < shortest_for(user) - 2:
             raise ValidationError(
                 gettext("The password is too much like your name or your organisation's."),
                 code="password_too_similar",
@@ -90,6 +90,12 @@ class NotBreached:
             raise ValidationError(
                 gettext("This password is known from a breach elsewhere."), code="password_breached"
             )
+
+
+def shortest_for(user: User | None) -> int:
+    """Return how long the person's password must be; without one, what holds for everybody."""
+    length: int = settings.PORTAL.password_length
+    return rules_for(user).password_length if user is not None else length
 
 
 def is_listed(path: Path, digest: str) -> bool:

@@ -10,9 +10,11 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts.live import end_live_sessions
+from accounts.live import end_live_session
 from accounts.lockout import attempt_handle, request_ip
 from accounts.models import HANDLE_SEPARATOR, User
+from accounts.session_store import SessionStore
+from accounts.sessions import begin_session
 from accounts.sso.completing import bind_session
 from audit.services import record_event
 from tenants.models import Tenant
@@ -24,7 +26,9 @@ _lockouts: dict[str, float] = {}
 
 @receiver(user_logged_in)
 def record_login(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Record a sign-in."""
+    """Begin the session, in the browser that has one, and record the sign-in."""
+    if isinstance(getattr(request, "session", None), SessionStore):
+        begin_session(request, user)
     record_event(
         action="auth.login", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
     )
@@ -38,10 +42,14 @@ def bind_to_provider(*, request: HttpRequest, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def record_logout(*, request: HttpRequest, user: User | None, **_: Any) -> None:
-    """Close the person's open chats at once and record the sign-out; the chats close even if it cannot be recorded."""
+    """Close the session's open chats at once and record the sign-out; the chats close even if it cannot be recorded.
+
+    What the person has open elsewhere stays.
+    """
     if user is None:
         return
-    end_live_sessions(user.id)
+    if isinstance(request.session, SessionStore):
+        end_live_session(user.id, request.session.digest)
     record_event(
         action="auth.logout", tenant_id=user.tenant_id, actor=user.id, ip=request_ip(request), status=200
     )

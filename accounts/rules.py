@@ -1,13 +1,18 @@
-"""Say what is asked of an account at the door: the stricter of what installation and organisation want."""
+"""Say what is asked of an account at the door, and for how long it then stays open.
+
+Organisations set it as system parameters, within what the installation allows; operators have the installation's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
 
-from accounts.models import SignInRules, User
+from accounts.models import User
+from tenants.parameters import YesNo
+from tenants.values import Values, tenant_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +20,28 @@ class Rules:
     """What holds for one account; lengths in characters."""
 
     password_length: int
+    idle: timedelta
+    lifetime: timedelta
+    most_sessions: int
+    needs_second_factor: bool
+    second_factor_after_sso: bool
 
 
-def rules_for(account: User | None) -> Rules:
-    """Return what holds for an account; without one, what holds for everybody."""
-    own = _own_rules(account)
+def rules_for(account: User) -> Rules:
+    """Return what holds for an account now. In a database thread."""
+    values = tenant_values(account.tenant_id) if account.tenant_id else Values()
+    role = account.role
+    is_asked_of_all = role in settings.PORTAL.second_factor_roles
+    needs = is_asked_of_all or (account.tenant_id is not None and _is(values, f"second_factor_{role}"))
     return Rules(
-        password_length=max(settings.PORTAL.password_length, (own and own.password_length) or 0),
+        password_length=values.number("password_length"),
+        idle=timedelta(minutes=values.number("idle_minutes")),
+        lifetime=timedelta(hours=values.number("session_hours")),
+        most_sessions=values.number("sessions_per_person"),
+        needs_second_factor=needs,
+        second_factor_after_sso=_is(values, "second_factor_after_sso"),
     )
 
 
-def _own_rules(account: User | None) -> SignInRules | None:
-    """Return the organisation's rules, if it has any; the account's manager has brought them along."""
-    if account is None or account.tenant is None:
-        return None
-    try:
-        rules: SignInRules = account.tenant.sign_in_rules
-    except ObjectDoesNotExist:
-        return None
-    return rules
+def _is(values: Values, code: str) -> bool:
+    return values.text(code) == YesNo.YES

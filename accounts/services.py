@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists
@@ -16,6 +15,7 @@ from accounts.backends import may_sign_in
 from accounts.duties import duty_of
 from accounts.errors import SessionEnded
 from accounts.models import User, make_handle
+from accounts.session_models import PortalSession
 from accounts.temporary import make_temporary
 from audit.services import record_event
 from common import clock
@@ -57,13 +57,15 @@ def create_account(
     return account
 
 
-def read_live_account(*, account_id: UUID, session_key: str, auth_hash: str) -> User:
-    """Return the account if its session still stands, in one query.
+def read_live_account(*, account_id: UUID, session_digest: str, auth_hash: str) -> User:
+    """Return the account if its session (by its digest in the table) still stands, in one query.
 
     `auth_hash` is what the session was opened with: a changed password ends it. Raises SessionEnded, also for somebody
     who has to do something else first (accounts.duties).
     """
-    session = Session.objects.filter(session_key=session_key, expire_date__gt=clock.now())
+    session = PortalSession.objects.filter(
+        digest=session_digest, account=account_id, expires_at__gt=clock.now()
+    )
     account = User.objects.filter(Exists(session), pk=account_id, is_active=True).first()
     if account is None or not may_sign_in(account) or duty_of(account) is not None:
         raise SessionEnded

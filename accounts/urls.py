@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
-from accounts import identity_views, invitation_views, password_views, token_views, views
+from accounts import (
+    identity_views,
+    invitation_views,
+    password_views,
+    session_views,
+    token_views,
+    views,
+)
 
 urlpatterns = [
     path("login/", require_http_methods(["GET", "HEAD", "POST"])(views.sign_in), name="account_login"),
@@ -19,5 +26,8 @@ urlpatterns = [
     path("identities/<uuid:identity_id>/unlink/", identity_views.unlink, name="identities_unlink"),
     path("tokens/", token_views.tokens, name="account_tokens"),
     path("tokens/<uuid:token_id>/revoke/", token_views.revoke, name="account_token_revoke"),
+    path("sessions/", session_views.sessions, name="account_sessions"),
+    path("sessions/end-others/", session_views.end_others, name="account_end_others"),
+    path("sessions/<uuid:session_id>/end/", session_views.end, name="account_end_session"),
     path("signup/", views.no_sign_up, name="account_signup"),
 ]

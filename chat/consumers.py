@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +16,22 @@ from django.contrib.auth import HASH_SESSION_KEY
 from django.db import DatabaseError
 
 from accounts.errors import SessionEnded
-from accounts.live import account_group, tenant_group
+from accounts.live import account_group, session_group, tenant_group
+from accounts.session_store import SessionStore
 from chat.budgets import FrameBudget
 from chat.following import WINDOW, Follower, StalledClient, refusal_fields
 from chat.frames import Ack, Ask, BadFrame, Frame, FrameTooLarge, Ping, Resume, Stop, parse_frame
 from chat.limits import alimits_shown
 from chat.requests import Person
 from chat.runtime import runtime
-from chat.sockets import Cleared, SocketSession, aclear_session, aread_member
+from chat.sockets import (
+    USE_NOTED_EVERY_S,
+    Cleared,
+    SocketSession,
+    aclear_session,
+    anote_session_use,
+    aread_member,
+)
 from chat.turns import LiveTurn
 from common.client import client_ip
 from common.errors import ConsentRequired, NotFound, PortalError
@@ -53,6 +62,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._language = settings.LANGUAGE_CODE
         self._session: SocketSession | None = None
         self._cleared: Cleared | None = None
+        self._use_noted = 0.0
 
     async def connect(self) -> None:
         """Accept and greet, or accept and close with the reason: a refused handshake would tell a browser nothing."""
@@ -78,15 +88,22 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _read_session(self) -> SocketSession | None:
         user, session = self.scope.get("user"), self.scope.get("session")
-        if user is None or not user.is_authenticated or session is None:
+        # In a scope the session is behind a lazy object, so it is asked what class it says it is.
+        if user is None or not user.is_authenticated or not isinstance(session, SessionStore):
             return None
         # Operators have no tenant and no chat; they fail the role check with a tenant that owns nothing.
         tenant_id = user.tenant_id or UUID(int=0)
-        return SocketSession(user.id, tenant_id, session.session_key or "", session.get(HASH_SESSION_KEY, ""))
+        return SocketSession(user.id, tenant_id, session.digest, session.get(HASH_SESSION_KEY, ""))
 
     def _groups(self) -> list[str]:
         session = self._session
-        return [account_group(session.account_id), tenant_group(session.tenant_id)] if session else []
+        if session is None:
+            return []
+        return [
+            session_group(session.session_digest),
+            account_group(session.account_id),
+            tenant_group(session.tenant_id),
+        ]
 
     async def _greet(self, cleared: Cleared) -> None:
         model = runtime().serving.model_of(cleared.account.tenant_id)
@@ -189,6 +206,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             account = await aread_member(session)
         except NotFound:
             raise SessionEnded from None
+        if time.monotonic() - self._use_noted > USE_NOTED_EVERY_S:
+            self._use_noted = time.monotonic()
+            await anote_session_use(session.session_digest, account)
         turn = runtime().ask(frame.request, account=account, person=self._person(session))
         self._follow(turn, frame.id, after=0)
 
@@ -200,7 +220,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             trusted_proxies=settings.PORTAL.trusted_proxies,
         )
         return Person(
-            account_id=session.account_id, tenant_id=session.tenant_id, ip=address, language=self._language
+            account_id=session.account_id,
+            tenant_id=session.tenant_id,
+            ip=address,
+            language=self._language,
+            session=session.session_digest,
         )
 
     def _find(self, turn_id: UUID) -> LiveTurn:
@@ -253,19 +277,23 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _shut_out(self, error: PortalError, *, frame_id: str | None) -> None:
         """Close with the code that says what is missing."""
         self._cleared = None
-        if self._session is not None:
+        if self._session is not None and isinstance(error, SessionEnded):
+            runtime().forget_session(self._session.session_digest)
+        elif self._session is not None:
             runtime().forget_person(self._session.account_id)
         if isinstance(error, ConsentRequired) and frame_id is not None:
             fields = refusal_fields(error, language=self._language)
             await self._say({"type": "turn.refused", "id": frame_id, "turn": None, **fields})
         await self.close(NOT_SIGNED_IN if isinstance(error, SessionEnded) else NOT_ALLOWED)
 
-    async def session_ended(self, _event: dict[str, Any]) -> None:
-        """Close at once: the person has signed out, was disabled, or has another role.
+    async def session_ended(self, event: dict[str, Any]) -> None:
+        """Close at once: this session was signed out, or the person was disabled or has another role.
 
         A turn that this socket began while the news was on its way is one that the runtime did not see yet.
         """
-        if self._session is not None:
+        if self._session is not None and "session" in event:
+            runtime().forget_session(self._session.session_digest)
+        elif self._session is not None:
             runtime().forget_person(self._session.account_id)
         await self.close(NOT_SIGNED_IN)
 

@@ -97,6 +97,7 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
                 engine.temporary.add(
                     past.conversation,
                     account_id=turn.person.account_id,
+                    session=turn.person.session,
                     question=opened.question,
                     answer=ended.text,
                 )

@@ -25,9 +25,13 @@ class TurnRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who asks, as the edge has found out: only ids, and the address that the audit log masks."""
+    """Who asks, as the edge has found out: only ids, and the address that the audit log masks.
+
+    `session` is the digest of the session in which they ask, whose end ends the turn.
+    """
 
     account_id: UUID
     tenant_id: UUID
     ip: str | None
     language: str
+    session: str = ""

@@ -180,6 +180,11 @@ class Runtime:
         self.temporary.forget_all(account_id)
         self._forget(Origin(person=str(account_id)))
 
+    def forget_session(self, digest: str) -> None:
+        """Stop the turns that were begun in a session, and forget its temporary conversations."""
+        self.turns.forget_session(digest)
+        self.temporary.forget_session(digest)
+
     def forget_person_soon(self, account_id: UUID) -> None:
         """Do the same, from any thread."""
         if self._loop is not None:
@@ -218,7 +223,9 @@ class Runtime:
                 forget_values()
             if message["type"] == POLICY_CHANGED:
                 self._refresh_rules()
-            if "account" in message:
+            if "session" in message:
+                self.forget_session(message["session"])
+            elif "account" in message:
                 self.forget_person(UUID(message["account"]))
             for turn in self.turns.running():
                 if str(turn.person.tenant_id) == message.get("tenant"):

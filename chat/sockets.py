@@ -9,12 +9,15 @@ from uuid import UUID
 from accounts.models import User
 from accounts.roles import CHAT_USE
 from accounts.services import read_live_account
+from accounts.sessions import note_session_use
 from common.errors import NotFound
 from common.threads import in_database_thread
 from consent.services import Consented, require_consent
 from tenants.scope import tenant_scope
 
 FRESH_S = 2.0
+# As exactly as accounts.session_store notes it.
+USE_NOTED_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class SocketSession:
 
     account_id: UUID
     tenant_id: UUID
-    session_key: str
+    session_digest: str
     auth_hash: str
 
 
@@ -47,7 +50,7 @@ def read_member(session: SocketSession) -> User:
     For frames that ask for a turn: the pipeline itself then requires consent. Raises SessionEnded and NotFound.
     """
     account = read_live_account(
-        account_id=session.account_id, session_key=session.session_key, auth_hash=session.auth_hash
+        account_id=session.account_id, session_digest=session.session_digest, auth_hash=session.auth_hash
     )
     if not account.has_permission(CHAT_USE):
         raise NotFound
@@ -65,4 +68,5 @@ def clear_session(session: SocketSession) -> Cleared:
 
 
 aread_member = in_database_thread(read_member)
+anote_session_use = in_database_thread(note_session_use)
 aclear_session = in_database_thread(clear_session)

@@ -19,6 +19,7 @@ MAX_CONVERSATIONS = 2000
 @dataclass(slots=True)
 class _Temporary:
     account_id: UUID
+    session: str
     touched: float
     messages: list[ChatMessage] = field(default_factory=list)
 
@@ -45,10 +46,12 @@ class TemporaryConversations:
             raise NotFound
         return tuple(kept.messages)
 
-    def add(self, conversation: UUID, *, account_id: UUID, question: str, answer: str) -> None:
-        """Add one exchange."""
+    def add(
+        self, conversation: UUID, *, account_id: UUID, question: str, answer: str, session: str = ""
+    ) -> None:
+        """Add one exchange; the conversation lives no longer than the session that it was begun in."""
         kept = self._kept.setdefault(
-            conversation, _Temporary(account_id=account_id, touched=time.monotonic())
+            conversation, _Temporary(account_id=account_id, session=session, touched=time.monotonic())
         )
         kept.touched = time.monotonic()
         kept.messages += [ChatMessage("user", question), ChatMessage("assistant", answer)]
@@ -58,7 +61,14 @@ class TemporaryConversations:
 
     def forget_all(self, account_id: UUID) -> None:
         """Forget everything of a person."""
-        for conversation in [key for key, kept in self._kept.items() if kept.account_id == account_id]:
+        self._drop([key for key, kept in self._kept.items() if kept.account_id == account_id])
+
+    def forget_session(self, digest: str) -> None:
+        """Forget what was begun in a session."""
+        self._drop([key for key, kept in self._kept.items() if kept.session == digest])
+
+    def _drop(self, conversations: list[UUID]) -> None:
+        for conversation in conversations:
             del self._kept[conversation]
             self._on_forgotten(conversation)
 

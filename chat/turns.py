@@ -214,6 +214,13 @@ class Turns:
             turn.is_forgotten = True
             turn.stop()
 
+    def forget_session(self, digest: str) -> None:
+        """Stop every running turn that was begun in a session, likewise."""
+        for turn in self.running():
+            if turn.person.session == digest:
+                turn.is_forgotten = True
+                turn.stop()
+
     def _forget(self, turn: LiveTurn) -> None:
         self._cancel_timer(turn)
         self._turns.pop(turn.id, None)

@@ -22,6 +22,8 @@ Sandbox = Literal["strict", "best-effort"]
 Standby = Literal["auto", "on", "off"]
 
 SECRET_KEY_LENGTH = 50
+# Those of accounts.roles, which is floors above.
+ROLES = ("member", "admin", "officer", "auditor", "operator")
 SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly and truthfully, in the language of the question."
 
 
@@ -70,6 +72,10 @@ class PortalSettings:
     policy_budget_ms: int
     system_prompt: str
     session_hours: int
+    idle_minutes: int
+    sessions_per_person: int
+    second_factor_roles: tuple[str, ...]
+    recent_minutes: int
     login_attempts: int
     lockout_minutes: int
     password_length: int
@@ -147,12 +153,26 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         resume_grace_s=env.integer("PORTAL_RESUME_GRACE_S", default=30, low=1, high=600),
         policy_file=_optional_path(env.text("PORTAL_POLICY_FILE")),
         policy_budget_ms=env.integer("PORTAL_POLICY_BUDGET_MS", default=250, low=10, high=60_000),
-        session_hours=env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
+        **_sessions(env),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
         lockout_minutes=env.integer("PORTAL_LOCKOUT_MINUTES", default=15, low=1, high=1440),
         **_passwords(env),
         **_engine(env, mode=mode),
     )
+
+
+def _sessions(env: Environment) -> dict[str, Any]:
+    """Return the settings of sessions and second factors, by field."""
+    roles = env.words("PORTAL_SECOND_FACTOR_ROLES")
+    if unknown := sorted(set(roles) - set(ROLES)):
+        raise ImproperlyConfigured(f"PORTAL_SECOND_FACTOR_ROLES: there is no role {unknown[0]}")
+    return {
+        "session_hours": env.integer("PORTAL_SESSION_HOURS", default=12, low=1, high=720),
+        "idle_minutes": env.integer("PORTAL_IDLE_MINUTES", default=60, low=1, high=1440),
+        "sessions_per_person": env.integer("PORTAL_SESSIONS_PER_PERSON", default=10, low=1, high=1000),
+        "second_factor_roles": roles,
+        "recent_minutes": env.integer("PORTAL_RECENT_MINUTES", default=10, low=1, high=60),
+    }
 
 
 def _passwords(env: Environment) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.middleware import not_a_use
 from accounts.models import User
 from accounts.roles import MODEL_APPROVE, MODEL_CHOOSE, MODEL_MANAGE, MODEL_VIEW
 from common.access import require_permission
@@ -50,6 +51,7 @@ def models(request: HttpRequest) -> HttpResponse:
     return _render(request, "index", page=models_page(viewer), viewer=viewer)
 
 
+@not_a_use
 @require_safe
 @require_permission(MODEL_VIEW)
 def live(request: HttpRequest) -> HttpResponse:

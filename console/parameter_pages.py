@@ -22,6 +22,7 @@ from tenants.parameters import BY_CODE, AnyParameter, Choice, Keeper, Number, Sc
 
 SECTIONS = {
     Section.LIMITS: gettext_lazy("Limits of use"),
+    Section.SIGN_IN: gettext_lazy("Sign-in"),
     Section.COMPLIANCE: gettext_lazy("Compliance"),
     Section.QUOTA: gettext_lazy("Quotas"),
     Section.LIFE: gettext_lazy("Organisations"),

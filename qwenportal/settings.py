@@ -68,7 +68,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "accounts.duties.DutyMiddleware",
+    "accounts.middleware.SessionUseMiddleware",
+    "accounts.middleware.DutyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "tenants.middleware.TenantScopeMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -160,7 +161,9 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_NAME = "portal_session"
+# How long the browser keeps the cookie; accounts.session_store says how long it opens anything.
 SESSION_COOKIE_AGE = PORTAL.session_hours * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

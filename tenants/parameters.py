@@ -42,6 +42,7 @@ class Section(StrEnum):
     """Where it stands on the page."""
 
     LIMITS = "limits"
+    SIGN_IN = "sign_in"
     COMPLIANCE = "compliance"
     QUOTA = "quota"
     LIFE = "life"
@@ -53,6 +54,13 @@ class Persistence(StrEnum):
     SAVE = "save"
     TEMPORARY = "temporary"
     NEVER = "never"
+
+
+class YesNo(StrEnum):
+    """Whether something holds."""
+
+    NO = "no"
+    YES = "yes"
 
 
 class IpLogging(StrEnum):
@@ -89,7 +97,7 @@ class Number(Parameter):
 
     default: Callable[[PortalSettings], int]
     high: Callable[[PortalSettings], int]
-    low: int = 1
+    low: int | Callable[[PortalSettings], int] = 1
     unit: str | Promise = ""
     zero: str | Promise = ""
 
@@ -97,7 +105,8 @@ class Number(Parameter):
     def bounds(self) -> tuple[int, int]:
         """Return the least and the greatest value that this installation allows."""
         high = self.high(settings.PORTAL)
-        return min(self.low, high), high
+        low = self.low(settings.PORTAL) if callable(self.low) else self.low
+        return min(low, high), high
 
     def initial(self) -> str:
         """Return what holds where nobody has set it."""
@@ -156,6 +165,16 @@ def _quota(code: str, *, label: str | Promise, hint: str | Promise, unit: str | 
     )
 
 
+def _second_factor(role: str, *, label: str | Promise) -> Choice:
+    return Choice(
+        code=f"second_factor_{role}",
+        label=label,
+        hint=_("Who has none is led to add one, and can do nothing else before"),
+        section=Section.SIGN_IN,
+        options=((YesNo.NO, _("Not needed")), (YesNo.YES, _("Needed"))),
+    )
+
+
 PARAMETERS: tuple[AnyParameter, ...] = (
     Number(
         code="running_per_person",
@@ -193,6 +212,53 @@ PARAMETERS: tuple[AnyParameter, ...] = (
         low=16,
         high=lambda portal: portal.max_new_tokens,
         unit=_("tokens"),
+    ),
+    Number(
+        code="password_length",
+        label=_("Length of a password"),
+        hint=_("Holds for passwords that are chosen from now on"),
+        section=Section.SIGN_IN,
+        default=lambda portal: portal.password_length,
+        low=lambda portal: portal.password_length,
+        high=lambda _portal: 64,
+        unit=_("characters"),
+    ),
+    Number(
+        code="idle_minutes",
+        label=_("Signed out when idle"),
+        hint=_("After so long without a page or a question"),
+        section=Section.SIGN_IN,
+        default=lambda portal: portal.idle_minutes,
+        high=lambda portal: portal.idle_minutes,
+        unit=_("minutes"),
+    ),
+    Number(
+        code="session_hours",
+        label=_("Signed out in any case"),
+        hint=_("So long after signing in"),
+        section=Section.SIGN_IN,
+        default=lambda portal: portal.session_hours,
+        high=lambda portal: portal.session_hours,
+        unit=_("hours"),
+    ),
+    Number(
+        code="sessions_per_person",
+        label=_("Sessions of one person"),
+        hint=_("Whoever signs in once more loses the oldest one"),
+        section=Section.SIGN_IN,
+        default=lambda portal: portal.sessions_per_person,
+        high=lambda portal: portal.sessions_per_person,
+    ),
+    _second_factor("member", label=_("Second factor of members")),
+    _second_factor("admin", label=_("Second factor of administrators")),
+    _second_factor("officer", label=_("Second factor of security officers")),
+    _second_factor("auditor", label=_("Second factor of auditors")),
+    Choice(
+        code="second_factor_after_sso",
+        label=_("Second factor after the organisation's own sign-in"),
+        hint=_("For people who come by an identity provider, which may have asked for one itself"),
+        section=Section.SIGN_IN,
+        options=((YesNo.NO, _("Not needed")), (YesNo.YES, _("Needed"))),
     ),
     Choice(
         code="persistence",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter as get_account_adapter
@@ -20,6 +20,7 @@ from accounts.errors import SignInRefused
 from accounts.lockout import request_ip
 from accounts.models import User
 from accounts.provider_models import IdentityProvider
+from accounts.session_store import SessionStore
 from accounts.sso.logout import mark_of, remember_session
 from audit.models import Outcome
 from audit.services import record_event
@@ -83,7 +84,7 @@ def bind_session(request: HttpRequest, account: User) -> None:
     with tenant_scope(UUID(came["tenant"])):
         provider = IdentityProvider.objects.select_related("tenant").filter(pk=came["provider"]).first()
         if provider is not None:
-            key = str(request.session.session_key)
+            key = str(cast(SessionStore, request.session).id)
             remember_session(provider, account, session_key=key, mark=came["mark"])
             request.session[SIGNED_IN_BY] = came["provider"]
 

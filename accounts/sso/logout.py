@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 
-from accounts.live import end_live_sessions
 from accounts.models import User
 from accounts.provider_models import Identity, IdentityProvider
+from accounts.sessions import close_sessions
 from accounts.sso.models import ProviderSession, SpentToken
 from audit.services import record_event
 from common import clock
@@ -68,10 +68,9 @@ def end_by_subject(provider: IdentityProvider, subject: str) -> int:
 def _end(provider: IdentityProvider, rows: Iterable[ProviderSession]) -> int:
     found = list(rows)
     with transaction.atomic():
-        Session.objects.filter(session_key__in=[row.session_key for row in found]).delete()
+        close_sessions(UUID(row.session_key) for row in found)
         ProviderSession.objects.filter(pk__in=[row.pk for row in found]).delete()
         for account_id in {row.account_id for row in found}:
-            end_live_sessions(account_id)
             record_event(
                 action="auth.provider_logout",
                 tenant_id=provider.tenant_id,

@@ -16,7 +16,7 @@ class ProviderSession(TenantModel):
     """A session here that began at a provider, and that the provider can end.
 
     `mark` is the digest of what the provider will name it by: the CAS ticket, or the session id of OpenID Connect;
-    "" where there is none. The session itself is known by its key.
+    "" where there is none. The session itself is known by the id that stays when its key changes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

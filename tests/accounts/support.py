@@ -6,6 +6,8 @@ from typing import Any
 
 from django.test import Client
 
+from accounts.models import User
+from accounts.parameters import Wanted, set_parameters
 from tests.conftest import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -30,3 +32,8 @@ def who(client: Client) -> str | None:
     """Return the id of the account that is signed in."""
     account: str | None = client.session.get("_auth_user_id")
     return account
+
+
+def set_parameter(by: User, code: str, text: str) -> None:
+    """Set a system parameter of the organisation of `by`, which has none yet."""
+    set_parameters({code: Wanted(text=text, base=0)}, reason="A test.", by=by, tenant=by.tenant)

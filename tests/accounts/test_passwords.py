@@ -15,13 +15,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.errors import OwnAccount, PasswordElsewhere, SessionEnded
-from accounts.models import SignInRules, User
+from accounts.models import User
 from accounts.passwords import change_password, give_temporary_password
 from accounts.services import read_live_account
+from accounts.session_models import digest_of
 from audit.models import AuditEvent
 from common import clock
 from common.access import PermissionMissing
-from tests.accounts.support import sign_in, who
+from tests.accounts.support import set_parameter, sign_in, who
 from tests.conftest import PASSWORD, Cast
 from tests.tenants.support import tenant_of
 
@@ -73,7 +74,7 @@ def test_installation_and_organisation_each_ask_for_a_length_and_the_longer_coun
         return False
 
     assert shortest(cast.member) == 10
-    SignInRules.objects.create(tenant_id=tenant_of(cast.member), password_length=14)
+    set_parameter(cast.admin, "password_length", "14")
     assert (shortest(cast.member), shortest(cast.outsider)) == (14, 10)
     settings.PORTAL = dataclasses.replace(settings.PORTAL, password_length=20)
     assert (shortest(cast.member), shortest(cast.operator)) == (20, 20)
@@ -173,7 +174,7 @@ def test_a_temporary_password_opens_no_socket_and_no_api(given: str, cast: Cast,
     def live() -> User:
         return read_live_account(
             account_id=cast.member.pk,
-            session_key=client.session.session_key or "",
+            session_digest=digest_of(client.session.session_key or ""),
             auth_hash=client.session["_auth_user_hash"],
         )
 

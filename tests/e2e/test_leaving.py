@@ -106,11 +106,11 @@ async def test_a_store_that_fails_under_a_socket_closes_it_and_leaves_nothing(
         async with client.socket() as socket:
             await socket.ready()
             with sqlite3.connect(database) as connection:
-                connection.execute("ALTER TABLE django_session RENAME TO hidden")
+                connection.execute("ALTER TABLE accounts_portalsession RENAME TO hidden")
             await socket.send("chat.send", conversation=None, text="hello")
             assert await socket.closed_with() == 1011
             with sqlite3.connect(database) as connection:
-                connection.execute("ALTER TABLE hidden RENAME TO django_session")
+                connection.execute("ALTER TABLE hidden RENAME TO accounts_portalsession")
     async with client.socket() as socket:
         await socket.ready()
         assert (await socket.ask("hello")).end["status"] == "complete"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from accounts.linking import identities_of, link_identity
 from accounts.models import User
 from accounts.parameters import Wanted, set_parameters
 from accounts.providers import ProviderDraft, add_provider, list_providers, switch_provider
+from accounts.session_models import PortalSession
 from accounts.tokens import create_token
 from chat.models import Author, Conversation, Message, Status
+from common import clock
 from tenants.models import Tenant
 from tests.console import policy_support, support
 from tests.walls.people import People, scope_of, tenant_code
@@ -70,6 +73,11 @@ def _artifact(people: People) -> object:
     return support.submit(1, by=second).pk
 
 
+def _session(people: People) -> object:
+    later = clock.now() + timedelta(minutes=5)
+    return PortalSession.objects.create(digest="f" * 40, account=people.owner, expires_at=later).id
+
+
 def _rules(people: People) -> object:
     """Make a draft, beside a version that is in force."""
     second = policy_support.officer("hua", people.officer.tenant)
@@ -113,6 +121,7 @@ THINGS: dict[str, Thing] = {
     "token": Thing(Reach.ORGANISATION, lambda people: _token(people.owner)),
     "colleague_token": Thing(Reach.ORGANISATION, lambda people: _token(people.colleague)),
     "tenant": Thing(Reach.INSTALLATION, lambda people: people.owner.tenant_id),
+    "session": Thing(Reach.ORGANISATION, _session),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
     "change": Thing(Reach.ORGANISATION, _change),
     "rules": Thing(Reach.ORGANISATION, _rules),
