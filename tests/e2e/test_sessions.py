@@ -11,7 +11,7 @@ from tests.portal import PASSWORD, PortalProcess
 
 async def is_alive(socket: Socket) -> bool:
     await socket.send("ping")
-    return (await socket.receive())["type"] == "pong"
+    return bool((await socket.receive())["type"] == "pong")
 
 
 async def test_signing_out_in_one_browser_leaves_the_other_one_alone(fast_portal: PortalProcess) -> None:
