@@ -36,8 +36,9 @@ def record_login(*, request: HttpRequest, user: User, **_: Any) -> None:
 
 @receiver(user_logged_in)
 def bind_to_provider(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Let a provider end the session that began with it."""
-    bind_session(request, user)
+    """Let a provider end the session that began with it; a sign-in at the terminal has no session."""
+    if hasattr(request, "session"):
+        bind_session(request, user)
 
 
 @receiver(user_logged_out)
