@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import time
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +17,8 @@ from allauth.core.internal import jwkkit
 from allauth.idp.oidc import app_settings as idp_settings
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.idp.oidc.models import Client
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
@@ -24,6 +29,8 @@ TOKEN_PATH = "/identity/o/api/token"
 
 # What the next token answers are twisted with: the attacks of the tests.
 twist: dict[str, Any] = {}
+# The bent tokens that were handed out: a test must not pass because none came.
+bent: list[str] = []
 
 
 def groups_of(user: User) -> list[str]:
@@ -42,8 +49,22 @@ def sign(claims: dict[str, Any], *, header: dict[str, Any] | None = None, algori
     if algorithm == "none":
         return jwt.encode(claims, "", algorithm="none", headers=header)
     if algorithm == "HS256":  # signed with the public key as if it were a shared secret
-        return jwt.encode(claims, json.dumps(public).ljust(64), algorithm="HS256", headers=header)
+        return sign_with_secret(claims, header, secret=public_pem(private))
     return jwt.encode(claims, private, algorithm=algorithm, headers=header)
+
+
+def public_pem(private: rsa.RSAPrivateKey) -> bytes:
+    return private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def sign_with_secret(claims: dict[str, Any], header: dict[str, Any], *, secret: bytes) -> str:
+    """Return an HS256 token; PyJWT itself refuses a public key as its secret."""
+    parts = [{"alg": "HS256", "typ": "JWT"} | header, claims]
+    text = b".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    signature = urlsafe_b64encode(hmac.digest(secret, text, hashlib.sha256)).rstrip(b"=")
+    return b".".join((text, signature)).decode()
 
 
 class Adapter(DefaultOIDCAdapter):  # type: ignore[misc]
@@ -121,5 +142,6 @@ class TwistMiddleware:
         if "id_token" in twist:
             answer["id_token"] = twist["id_token"]
         response.content = json.dumps(answer)
+        bent.append(answer["id_token"])
         response.headers["Content-Length"] = str(len(response.content))
         return response

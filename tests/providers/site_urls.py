@@ -25,8 +25,11 @@ def arrange(request: HttpRequest) -> JsonResponse:
     for client in wanted.get("clients", []):
         put_client(client)
     if "twist" in wanted:
+        site_people.bent.clear()
         site_people.twist.clear()
         site_people.twist.update(wanted["twist"])
+    if "bent" in wanted:
+        return JsonResponse({"bent": str(len(site_people.bent))})
     if "sign" in wanted:
         return JsonResponse({"token": site_people.sign(**wanted["sign"])})
     return JsonResponse({name: str(pk) for name, pk in User.objects.values_list("username", "pk")})
