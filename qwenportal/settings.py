@@ -106,7 +106,9 @@ if PORTAL.redis_url:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [PORTAL.redis_url]},
+            # Waiting for a message takes up to five seconds, which is also when the client would give the server up:
+            # each socket that is idle so long would be closed. Thirty tell a Redis that hangs.
+            "CONFIG": {"hosts": [{"address": PORTAL.redis_url, "socket_timeout": 30}]},
         }
     }
 # django-encrypted-model-fields wants a Fernet key when it is imported. Our fields seal with the tenants' data keys and

@@ -26,7 +26,7 @@ class Person:
         self.page.get_by_label("Organisation").fill(organisation)
         self.page.get_by_label("User name").fill(login)
         self.page.get_by_label("Password", exact=True).fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         return self
 
     def agree(self) -> Person:
