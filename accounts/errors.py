@@ -235,6 +235,13 @@ class TooManyCalls(PortalError):
     message = _("Too many requests. Please try again in a minute.")
 
 
+class ImportRunning(ChangeRefused):
+    """One import at a time."""
+
+    code = "import_running"
+    message = _("An import is running. Stop it first, or wait for its end.")
+
+
 class InvitationOver(PortalError):
     """The link was used, is over, was replaced, or never was one: all look the same."""
 

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from accounts import provider_models, session_models, token_models  # noqa: F401 (Django looks for models here)
+from accounts import import_models, provider_models, session_models, token_models  # noqa: F401 (Django finds them here)
 from accounts.roles import Role, permissions_of
 from accounts.sso import models as sso_models  # noqa: F401 (likewise)
 from common import clock

@@ -51,6 +51,37 @@ class Welcome:
     invitation: Invitation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An account that is ready to be stored, its password hashed."""
+
+    account: User
+
+
+def prepare(newcomer: Newcomer, account_id: UUID, *, tenant_id: UUID, way: Way, password: str) -> Prepared:
+    """Return a checked newcomer's account, before any lock is taken: hashing takes time."""
+    account = check_newcomer(newcomer, tenant=Tenant.objects.get(pk=tenant_id))
+    account.id = account_id
+    if way == Way.INVITATION:
+        prepare_invitation(account)
+    elif way == Way.PASSWORD:
+        make_temporary(account, password)
+    return Prepared(account)
+
+
+def store_prepared(prepared: Prepared, *, tenant: Tenant, by: User) -> bool:
+    """Store an account and record it, in the caller's transaction; return False where its login is taken."""
+    account = prepared.account
+    handle = make_handle(organisation=tenant.code, login=account.login_name)
+    if User.objects.filter(handle=handle).exists():
+        return False
+    account.save(force_insert=True)
+    _record(account, "account.create", by=by)
+    if account.role != Role.MEMBER:
+        _record(account, ROLE_ACTIONS[account.role], by=by)
+    return True
+
+
 def add_account(newcomer: Newcomer, *, way: Way, by: User) -> Welcome:
     """Add somebody to the organisation of `by`, or an operator where `by` is one.
 
@@ -127,7 +158,7 @@ def _add(newcomer: Newcomer, account_id: UUID, *, tenant: Tenant | None, way: Wa
     password = _prepare(account, way)
     account.save(force_insert=True)
     if newcomer.role in ROLE_ACTIONS and newcomer.role != Role.MEMBER:
-        _record_role(account, by=by)
+        _record(account, ROLE_ACTIONS[account.role], by=by)
     invitation = read_invitation(account.pk) if way == Way.INVITATION else None
     return Welcome(account, password=password, invitation=invitation)
 
@@ -143,9 +174,9 @@ def _prepare(account: User, way: Way) -> str:
     return password
 
 
-def _record_role(account: User, *, by: User) -> None:
+def _record(account: User, action: str, *, by: User) -> None:
     record_event(
-        action=ROLE_ACTIONS[account.role],
+        action=action,
         tenant_id=account.tenant_id,
         actor=by.id,
         object_type="account",

@@ -20,6 +20,7 @@ POLICY_APPROVE = "policy.approve"
 AUDIT_READ = "audit.read"
 INSTALLATION_VIEW = "installation.view"
 ACCOUNT_MANAGE = "account.manage"
+ACCOUNT_IMPORT = "account.import"
 TENANT_MANAGE = "tenant.manage"
 IDENTITY_MANAGE = "identity.manage"
 MODEL_VIEW = "model.view"
@@ -50,6 +51,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
         {
             CONSOLE_VIEW,
             ACCOUNT_MANAGE,
+            ACCOUNT_IMPORT,
             IDENTITY_MANAGE,
             MODEL_VIEW,
             MODEL_CHOOSE,

@@ -21,6 +21,16 @@ def temporary_password() -> str:
     return "-".join(groups)
 
 
+def password_from(digest: bytes) -> str:
+    """Return the password of that form which these 32 bytes stand for."""
+    number, letters = int.from_bytes(digest), []
+    for _ in range(_GROUPS * _GROUP_LENGTH):
+        number, place = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[place])
+    text = "".join(letters)
+    return "-".join(text[at : at + _GROUP_LENGTH] for at in range(0, len(text), _GROUP_LENGTH))
+
+
 def make_temporary(account: User, password: str) -> None:
     """Set a password that must be changed before anything else, and in time; the caller saves the account."""
     account.set_password(password)

@@ -8,6 +8,7 @@ from console import (
     policy_version_views,
     policy_views,
     user_add_views,
+    user_import_views,
     user_views,
     views,
 )
@@ -41,6 +42,13 @@ urlpatterns = [
         "policy/versions/<uuid:version_id>/rollback/", policy_version_views.rollback, name="policy_rollback"
     ),
     path("users/", user_views.users, name="users"),
+    path("users/export/", user_import_views.export, name="user_export"),
+    path("users/import/", user_import_views.choose, name="user_import"),
+    path("users/import/<uuid:import_id>/", user_import_views.run, name="user_import_run"),
+    path("users/import/<uuid:import_id>/begin/", user_import_views.begin, name="user_import_begin"),
+    path("users/import/<uuid:import_id>/stop/", user_import_views.stop, name="user_import_stop"),
+    path("users/import/<uuid:import_id>/list/", user_import_views.take_list, name="user_import_list"),
+    path("users/import/<uuid:import_id>/drop/", user_import_views.drop, name="user_import_drop"),
     path("users/add/", user_add_views.add, name="user_add"),
     path("users/first-admin/<uuid:tenant_id>/", user_add_views.first_admin, name="first_admin"),
     path(

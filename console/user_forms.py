@@ -15,6 +15,7 @@ from accounts.listing import State, Wanted
 from accounts.names import plain_name
 from accounts.onboarding import Newcomer, Way, check_newcomer
 from accounts.roles import Role
+from accounts.roster import MAX_BYTES
 from tenants.models import Tenant
 
 SEARCH_CHARS = 80
@@ -117,3 +118,23 @@ class AddForm(NewcomerForm):
             return
         entry = cast(forms.ChoiceField, self.fields["entry"])
         entry.choices = [*WAYS, (Way.DIRECTORY.value, _("Directory only"))]
+
+
+class ImportForm(forms.Form):
+    """A file of people, and how they come in."""
+
+    file = forms.FileField(label=_("CSV file"), max_length=200)
+    entry = forms.ChoiceField(choices=[*WAYS, (Way.DIRECTORY.value, _("Directory only"))])
+
+    def clean_file(self) -> Any:
+        """Refuse a file that is too large, before it is read."""
+        file = self.cleaned_data["file"]
+        if file.size > MAX_BYTES:
+            raise ValidationError(
+                _("The file is larger than %(size)s kB."), params={"size": MAX_BYTES // 1000}
+            )
+        return file
+
+    def way(self) -> Way:
+        """Return how the people come in."""
+        return Way(self.cleaned_data["entry"])

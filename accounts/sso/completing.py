@@ -77,6 +77,8 @@ def complete(
 
 def bind_session(request: HttpRequest, account: User) -> None:
     """Bind a session that has just begun to the provider it came from, if it did; after every second factor."""
+    if not hasattr(request, "session"):  # somebody signs in at the terminal
+        return
     came = request.session.pop(CAME_FROM, None)
     request.session.pop(SIGNED_IN_BY, None)
     if came is None or came["account"] != str(account.pk):
