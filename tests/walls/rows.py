@@ -19,6 +19,8 @@ OF_TENANT, OF_PERSON = ("tenant", "tenant_id"), ("account", "account_id", "user"
 NOBODYS = {
     "registry.ModelEvaluation": "an artefact's, whoever asked for it",
     "account.EmailAddress": "allauth's; the portal keeps no addresses",
+    "socialaccount.SocialAccount": "allauth's; the portal keeps accounts.Identity",
+    "socialaccount.SocialToken": "likewise",
 }
 
 
