@@ -21,6 +21,7 @@ from accounts.errors import LastOfRole, OwnAccount, RoleImpossible, RolesMissing
 from accounts.live import end_live_sessions
 from accounts.models import User
 from accounts.names import plain_name
+from accounts.quotas import require_room
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE, Role
 from accounts.session_models import PortalSession
 from accounts.tokens import end_tokens
@@ -75,9 +76,13 @@ def disable_account(account: User, *, by: User) -> None:
 
 
 def enable_account(account: User, *, by: User) -> None:
-    """Let a disabled account in again; the sessions from before stay ended. Raises PermissionMissing and OwnAccount."""
+    """Let a disabled account in again; the sessions from before stay ended.
+
+    Raises PermissionMissing, OwnAccount, and AccountsFull where the quota is used up.
+    """
     with act_on("account.enable", account, by=by) as act:
         if not act.account.is_active:
+            require_room(act.tenant)
             write_account(act.account, is_active=True)
 
 

@@ -21,6 +21,7 @@ from accounts.errors import (
 )
 from accounts.models import User, make_handle
 from accounts.provider_models import MAX_SUBJECT_CHARS, Identity, IdentityProvider, Linkage
+from accounts.quotas import require_room
 from accounts.role_mapping import role_for_groups
 from accounts.roles import Role
 from audit.models import Outcome
@@ -113,6 +114,7 @@ def _make_account(
     if _holder_of_name(tenant, login) is not None:
         raise IdentityCollision
     name = _printable(arrival.display_name) or login
+    require_room(tenant)
     account = User(tenant=tenant, login_name=login, display_name=name[:NAME_CHARS], role=role)
     account.set_unusable_password()
     try:

@@ -31,6 +31,7 @@ PARAMETERS_CHANGED = "parameters.changed"
 # What runs without a socket hears of it here: turns, and temporary conversations.
 RUNTIME_GROUP = "portal.runtime"
 WORD_LOOKED_FOR_S = 0.3
+TENANT_WORD = "tenant."
 
 
 def account_group(account_id: UUID) -> str:
@@ -59,6 +60,11 @@ def end_live_session(account_id: UUID, digest: str) -> None:
     _tell_on_commit(session_group(digest), message)
 
 
+def end_tenant_sessions(tenant_id: UUID) -> None:
+    """Close the sockets of everybody in the tenant and stop their turns once the current transaction is committed."""
+    _tell_on_commit(tenant_group(tenant_id), {"type": SESSION_ENDED, "tenant": str(tenant_id)})
+
+
 def announce_withdrawal(account_id: UUID) -> None:
     """Close the person's chat and stop their turns once the current transaction is committed."""
     _tell_on_commit(account_group(account_id), {"type": CONSENT_CHANGED, "account": str(account_id)})
@@ -83,24 +89,33 @@ def leave_word(account_id: UUID) -> None:
     (folder / str(account_id)).touch(mode=0o600)
 
 
+def leave_word_of_tenant(tenant_id: UUID) -> None:
+    """Let that server end what everybody in a tenant has open; for other processes, after a commit."""
+    folder = _word_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / f"{TENANT_WORD}{tenant_id}").touch(mode=0o600)
+
+
 async def hear_word() -> None:
     """Pass on what other processes leave, for as long as the server runs; what is left from before is dropped."""
     _take_word()
     while True:
         await asyncio.sleep(WORD_LOOKED_FOR_S)
         layer = get_channel_layer()
-        for account_id in _take_word():
-            message = {"type": SESSION_ENDED, "account": str(account_id)}
-            for group in (RUNTIME_GROUP, account_group(account_id)):
-                await layer.group_send(group, message)
+        for kind, ended in _take_word():
+            group = tenant_group(ended) if kind == "tenant" else account_group(ended)
+            for each in (RUNTIME_GROUP, group):
+                await layer.group_send(each, {"type": SESSION_ENDED, kind: str(ended)})
 
 
-def _take_word() -> list[UUID]:
+def _take_word() -> list[tuple[str, UUID]]:
+    """Return what ended, `account` or `tenant` each time, with its id."""
     taken = []
     try:
         for path in _word_folder().glob("*-*-*-*-*"):
             path.unlink(missing_ok=True)
-            taken.append(UUID(path.name))
+            kind = "tenant" if path.name.startswith(TENANT_WORD) else "account"
+            taken.append((kind, UUID(path.name.removeprefix(TENANT_WORD))))
     except (OSError, ValueError) as error:  # whatever lies there must not end the looking
         logger.error("word of ended sessions could not be taken: %s", where(error))
     return taken

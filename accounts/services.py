@@ -15,6 +15,8 @@ from accounts.backends import may_sign_in
 from accounts.duties import duty_of
 from accounts.errors import SessionEnded
 from accounts.models import User, make_handle
+from accounts.organisation_errors import AccountsFull
+from accounts.quotas import require_room
 from accounts.session_models import PortalSession
 from accounts.temporary import make_temporary
 from audit.services import record_event
@@ -34,7 +36,8 @@ def create_account(
 ) -> User:
     """Create an account and record it; a temporary password must be changed before anything else.
 
-    Raises ValidationError for a malformed or taken login, or a password that the validators refuse.
+    Raises ValidationError for a malformed or taken login, or a password that the validators refuse, and where
+    the organisation's quota of accounts is used up.
     """
     account = User(tenant=tenant, login_name=login.casefold(), display_name=display_name, role=role)
     validate_password(password, account)
@@ -43,6 +46,10 @@ def create_account(
     else:
         account.set_password(password)
     account.full_clean(exclude=["handle"])
+    try:
+        require_room(tenant)
+    except AccountsFull as error:
+        raise ValidationError(gettext(error.message), code=error.code) from None
     handle = make_handle(organisation=tenant.code if tenant else "", login=login)
     if User.objects.filter(handle=handle).exists():
         raise ValidationError(gettext("There is an account with this name already."))

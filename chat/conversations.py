@@ -14,6 +14,7 @@ from django.db import transaction
 
 from audit.services import record_event
 from chat.models import TITLE_CHARS, Author, Conversation, Message, Status
+from chat.quotas import Counted, DailyQuota, count_tokens, give_back, take_turn
 from chat.requests import Person, TurnRequest
 from chat.turns import TurnEnded
 from common import clock
@@ -28,6 +29,7 @@ from tenants.scope import tenant_scope
 # Only what the model has fully or partly said counts as history; a turn that failed or was withdrawn does not.
 USABLE = frozenset({Status.COMPLETE, Status.STOPPED, Status.LENGTH})
 BUSY_RETRY_MS = 1000
+NO_QUOTA = DailyQuota()
 REQUEST_ACTIONS = {"send": "chat.request", "regenerate": "chat.regenerate", "edit": "chat.edit"}
 END_ACTIONS = {
     Status.COMPLETE: ("chat.complete", "ok", 200),
@@ -68,6 +70,7 @@ class OpenedTurn:
     title: str
     model: ModelInfo
     policy_version: str
+    counted: Counted | None = None
 
 
 def new_past(request: TurnRequest) -> Past:
@@ -164,11 +167,17 @@ def _usable(messages: Sequence[Message]) -> list[ChatMessage]:
 
 @transaction.atomic
 def open_turn(
-    person: Person, *, request: TurnRequest, past: Past, cleared: ClearedPrompt, model: ModelInfo
+    person: Person,
+    *,
+    request: TurnRequest,
+    past: Past,
+    cleared: ClearedPrompt,
+    model: ModelInfo,
+    quota: DailyQuota = NO_QUOTA,
 ) -> OpenedTurn:
     """Store the question and record the request; a turn that cannot be recorded does not run.
 
-    Raises AuditUnavailable.
+    Raises AuditUnavailable, and QuotaReached where the organisation has none left for today.
     """
     opened = OpenedTurn(
         person=person,
@@ -180,6 +189,7 @@ def open_turn(
         title=make_title(cleared.text) if past.is_new and not past.temporary else "",
         model=model,
         policy_version=cleared.policy_version,
+        counted=take_turn(person.tenant_id, quota),
     )
     if not past.temporary:
         _insert(opened)
@@ -224,6 +234,7 @@ def _insert(opened: OpenedTurn) -> None:
 @transaction.atomic
 def discard_turn(opened: OpenedTurn, *, stopped: bool) -> None:
     """Take back what was stored for a turn that never reached the engine; record it if its person stopped it."""
+    give_back(opened.counted)
     if opened.past.is_new:
         Conversation.objects.filter(pk=opened.past.conversation).delete()
     else:
@@ -242,6 +253,7 @@ def close_turn(opened: OpenedTurn, ended: TurnEnded) -> None:
     """Store the answer and record how the turn ended. Raises AuditUnavailable; then nothing is stored."""
     if not opened.past.temporary:
         _store_answer(opened, ended)
+    count_tokens(opened.counted, (ended.prompt_tokens or 0) + (ended.completion_tokens or 0))
     action, outcome, status = END_ACTIONS[Status(ended.status)]
     _record(
         opened,

@@ -24,6 +24,8 @@ REFUSALS = frozenset(
         "rate_limited",
         "busy",
         "tenant_busy",
+        "quota_turns",
+        "quota_tokens",
         "not_kept",
         "queue_full",
         "queue_timeout",

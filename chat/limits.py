@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from accounts.models import User
+from chat.quotas import DailyQuota, daily_quota
 from chat.requests import TurnRequest
 from common.errors import PortalError, _
 from common.threads import in_database_thread
@@ -39,6 +40,7 @@ class TurnLimits:
     max_prompt_chars: int
     max_new_tokens: int
     persistence: Persistence
+    quota: DailyQuota
 
 
 def enter(account: User) -> TurnLimits:
@@ -112,4 +114,5 @@ def _limits(consented: Consented, *, values: Values, weight: float) -> TurnLimit
         max_prompt_chars=values.number("max_prompt_chars"),
         max_new_tokens=values.number("max_new_tokens"),
         persistence=Persistence(values.text("persistence")),
+        quota=daily_quota(values),
     )

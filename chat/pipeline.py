@@ -85,7 +85,12 @@ async def _run(turn: LiveTurn, request: TurnRequest, *, account: User, engine: E
         rules = await rule_sets().aload(allowed.consented.tenant_id)
         cleared = await aclear_prompt(past.question, rules, confirmed=request.confirmed)
         opened = await conversations.aopen_turn(
-            turn.person, request=request, past=past, cleared=cleared, model=pool.config.model
+            turn.person,
+            request=request,
+            past=past,
+            cleared=cleared,
+            model=pool.config.model,
+            quota=allowed.quota,
         )
         turn.store_as(opened.answer_id)
         with _forgetting(past, pool, engine.temporary):

@@ -25,6 +25,8 @@ _TRACES = {
     "rate_limited": _Trace("ratelimit.reject", "limit", "rate_per_minute"),
     "busy": _Trace("ratelimit.reject", "limit", "running_per_person"),
     "tenant_busy": _Trace("ratelimit.reject", "limit", "running_per_tenant"),
+    "quota_turns": _Trace("ratelimit.reject", "limit", "turns_per_day"),
+    "quota_tokens": _Trace("ratelimit.reject", "limit", "tokens_per_day"),
     "not_kept": _Trace("access.denied", "limit", "persistence"),
     "queue_full": _Trace("queue.reject", "limit", "queue_length"),
     "queue_timeout": _Trace("queue.timeout", "limit", "queue_timeout"),

@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import DatabaseError
 
-from accounts.live import PARAMETERS_CHANGED, RUNTIME_GROUP, hear_word
+from accounts.live import PARAMETERS_CHANGED, RUNTIME_GROUP, SESSION_ENDED, hear_word
 from accounts.models import User
 from audit.services import record_event
 from chat.budgets import FrameBudget
@@ -25,6 +25,7 @@ from chat.turns import LiveTurn, Turns
 from common.errors import PortalError
 from common.threads import in_database_thread
 from common.tracebacks import where
+from crypto.keyring import keyring
 from inference.engine import ModelInfo, Origin
 from inference.pool import InferencePool
 from policy.announcing import POLICY_CHANGED
@@ -227,9 +228,19 @@ class Runtime:
                 self.forget_session(message["session"])
             elif "account" in message:
                 self.forget_person(UUID(message["account"]))
-            for turn in self.turns.running():
-                if str(turn.person.tenant_id) == message.get("tenant"):
-                    turn.stop()
+            if "tenant" in message:
+                self._leave_tenant(UUID(message["tenant"]), for_good=message["type"] == SESSION_ENDED)
+
+    def _leave_tenant(self, tenant_id: UUID, *, for_good: bool) -> None:
+        """Stop the turns of an organisation; where nobody of it may stay, forget what is kept of them, too."""
+        for turn in self.turns.running():
+            if turn.person.tenant_id == tenant_id:
+                if for_good:
+                    self.forget_person(turn.person.account_id)
+                turn.stop()
+        if for_good:
+            self._forget(Origin(tenant=str(tenant_id)))
+            keyring.forget()
 
     def _refresh_rules(self) -> None:
         """Put the rules of the organisations together that had turns here, before their next one asks for them."""

@@ -4,6 +4,7 @@ from django.urls import path
 
 from console import (
     model_views,
+    organisation_views,
     parameter_views,
     policy_version_views,
     policy_views,
@@ -70,6 +71,17 @@ urlpatterns = [
     path("parameters/<uuid:change_id>/approve/", parameter_views.approve, name="parameter_approve"),
     path("parameters/<uuid:change_id>/reject/", parameter_views.reject, name="parameter_reject"),
     path("parameters/<uuid:change_id>/withdraw/", parameter_views.withdraw, name="parameter_withdraw"),
+    path("organisations/", organisation_views.index, name="organisations"),
+    path("organisations/new/", organisation_views.create, name="organisation_create"),
+    path("organisations/<uuid:tenant_id>/", organisation_views.show, name="organisation"),
+    path(
+        "organisations/<uuid:tenant_id>/settings/", organisation_views.settings, name="organisation_settings"
+    ),
+    path("organisations/<uuid:tenant_id>/quotas/", organisation_views.quotas, name="organisation_quotas"),
+    path("organisations/<uuid:tenant_id>/suspend/", organisation_views.suspend, name="organisation_suspend"),
+    path("organisations/<uuid:tenant_id>/resume/", organisation_views.resume, name="organisation_resume"),
+    path("organisations/<uuid:tenant_id>/delete/", organisation_views.delete, name="organisation_delete"),
+    path("organisations/<uuid:tenant_id>/keep/", organisation_views.keep, name="organisation_keep"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),
     path("models/choose/", model_views.choose, name="model_choose"),

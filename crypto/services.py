@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.db.models import Count, Q
 
+from common.clock import now
 from crypto.envelope import encode_parts
 from crypto.errors import KeyUnavailable
 from crypto.keyring import keyring
@@ -59,6 +60,19 @@ def create_tenant_keys(tenant_id: UUID) -> None:
         keyring.key_in_use(tenant_id, usage)
 
 
+def destroy_tenant_keys(tenant_id: UUID) -> int:
+    """Destroy every data key of a tenant for good, and return how many there were: what they sealed is gone with them.
+
+    The rows stay as tombstones, so no process makes new keys in their place. Safe to repeat. Other processes may still
+    have the keys in memory for as long as `keyring.TTL_S`, unless they are told to forget them.
+    """
+    rows = DataKey.objects.filter(tenant_id=tenant_id, destroyed_at__isnull=True)
+    count = rows.update(wrapped=None, destroyed_at=now())
+    _leave_tombstones(tenant_id)
+    keyring.forget()
+    return count
+
+
 def derive_key(purpose: str, tenant_id: UUID) -> bytes:
     """Return 32 bytes that belong to this purpose and tenant (HKDF-SHA256 over the tenant's deriving key).
 
@@ -81,3 +95,12 @@ def key_status() -> KeyStatus:
     )
     provider_id = default_provider_id()
     return KeyStatus(provider_id=provider_id, kek_id=provider_named(provider_id).current_kek_id, **counts)
+
+
+def _leave_tombstones(tenant_id: UUID) -> None:
+    """Take the place of keys that were never made, so that none is made any more."""
+    for usage in Usage:
+        if not DataKey.objects.filter(tenant_id=tenant_id, usage=usage, retired_at__isnull=True).exists():
+            DataKey.objects.create(
+                tenant_id=tenant_id, usage=usage, destroyed_at=now(), provider_id=LOCAL, kek_id=""
+            )

@@ -23,6 +23,7 @@ from inference.errors import EngineUnavailable
 from qwenportal.asgi import application
 from qwenportal.bodies import BoundedFactory
 from qwenportal.sockets import PortalWebSocketFactory
+from qwenportal.upkeep import Upkeep
 from registry.scanning import Scanner
 
 MAX_MESSAGE_BYTES = 2 << 20
@@ -70,9 +71,9 @@ def serve(*, say: Callable[[str], object]) -> None:
     )
     reactor.callWhenRunning(lambda: asyncio.ensure_future(_announce(server, say)))
     reactor.addSystemEventTrigger("before", "shutdown", _close)  # type: ignore[arg-type]
-    scanner = Scanner()
-    reactor.callWhenRunning(scanner.start)
-    reactor.addSystemEventTrigger("before", "shutdown", scanner.close)  # type: ignore[arg-type]
+    for helper in (Scanner(), Upkeep()):
+        reactor.callWhenRunning(helper.start)
+        reactor.addSystemEventTrigger("before", "shutdown", helper.close)  # type: ignore[arg-type]
     daphne.server.WebSocketFactory = PortalWebSocketFactory
     daphne.server.HTTPFactory = BoundedFactory  # the only way in: the server makes its factory itself
     with lock:

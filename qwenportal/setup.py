@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -17,14 +16,9 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.models import User
 from accounts.roles import Role
 from accounts.services import create_account
-from consent.notice_files import default_notices
-from consent.services import NoticeText, publish_notice
-from crypto.services import create_tenant_keys
+from console.opening import open_tenant
 from qwenportal import __version__
-from registry.services import announce_change
 from tenants.models import Tenant
-from tenants.scope import tenant_scope
-from tenants.services import create_tenant
 
 DEMO_CODE, DEMO_NAME = "demo", "Demo"
 DEMO_ACCOUNTS = {
@@ -54,17 +48,6 @@ def collect_static() -> bool:
     call_command("collectstatic", verbosity=0, interactive=False, clear=True)
     stamp.write_text(current)
     return True
-
-
-def open_tenant(*, code: str, name: str, notices: Mapping[str, NoticeText] | None = None) -> Tenant:
-    """Create an organisation that is ready for its people: keys and a first notice."""
-    with transaction.atomic():
-        tenant = create_tenant(code=code, name=name)
-        create_tenant_keys(tenant.id)
-        with tenant_scope(tenant.id):
-            publish_notice(texts=notices or default_notices(), actor=None)
-        announce_change()
-    return tenant
 
 
 def create_demo(*, password: str) -> dict[str, str]:

@@ -11,15 +11,18 @@ from tenants.models import Tenant
 
 
 @transaction.atomic
-def create_tenant(*, code: str, name: str) -> Tenant:
-    """Create an organisation and record it. Raises ValidationError for a malformed or taken code."""
+def create_tenant(*, code: str, name: str, actor: UUID | None = None) -> Tenant:
+    """Create an organisation and record it; `actor` is the operator, None at the terminal.
+
+    Raises ValidationError for a malformed or taken code.
+    """
     tenant = Tenant(code=code, name=name)
     tenant.full_clean()
     tenant.save(force_insert=True)
     record_event(
         action="tenant.create",
         tenant_id=tenant.id,
-        actor=None,
+        actor=actor,
         object_type="tenant",
         object_id=str(tenant.id),
     )

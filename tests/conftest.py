@@ -13,10 +13,10 @@ from pytest_django import Settings
 from accounts import receivers
 from accounts.models import User
 from accounts.services import create_account
+from console.opening import open_tenant
 from crypto.keyring import keyring
 from crypto.local_file import create_key_file
 from crypto.providers import key_file as key_file_path
-from qwenportal.setup import open_tenant
 from registry.catalogue import STARTER
 from registry.fetching import fetch_starter
 from registry.services import hash_file

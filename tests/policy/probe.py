@@ -17,10 +17,10 @@ RULE: dict[str, Any] = {"code": "HR-1", "title": {"en": "Pay"}, "keywords": ["sa
 
 def main() -> None:
     django.setup()
+    from console.opening import open_tenant
     from crypto.services import create_local_keys
     from policy.guards import missing_guards
     from policy.versions import current_version, rules_in
-    from qwenportal.setup import open_tenant
     from tenants.scope import tenant_scope
 
     call_command("migrate", verbosity=0)
