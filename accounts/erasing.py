@@ -130,7 +130,6 @@ def _tenant_field(model: type[models.Model]) -> str:
     return ""
 
 
-def _refers_to(model: type[models.Model]) -> set[type[models.Model]]:
+def _refers_to(model: type[models.Model]) -> set[object]:
     """Return the models that this one's foreign keys lead to."""
-    targets = {field.remote_field.model for field in model._meta.fields if field.remote_field is not None}
-    return {target for target in targets if isinstance(target, type)}
+    return {field.remote_field.model for field in model._meta.fields if field.remote_field is not None}

@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.onboarding import Newcomer, Way, add_account, appoint_first_admin, renew_first_admin
 from audit.models import AuditEvent
 from common.access import PermissionMissing
-from qwenportal.setup import open_tenant
+from console.opening import open_tenant
 from tenants.models import Tenant
 from tests.accounts.support import sign_in, who
 from tests.conftest import Cast

@@ -22,10 +22,11 @@ from console.opening import open_organisation
 from tenants.models import Tenant
 from tests.conftest import PASSWORD, Cast
 from tests.console.support import second_operator
+from tests.tenants.support import tenant_of
 
 
 def north(cast: Cast) -> Tenant:
-    return Tenant.objects.get(pk=cast.admin.tenant_id)
+    return Tenant.objects.get(pk=tenant_of(cast.admin))
 
 
 ACTS: dict[str, Callable[[Cast, User], object]] = {
@@ -44,7 +45,7 @@ def test_nobody_but_operators_acts_on_an_organisation(cast: Cast, act: str, name
     with pytest.raises(PermissionMissing):
         ACTS[act](cast, cast.everybody()[name])
     assert Tenant.objects.values().get(pk=north(cast).pk) == before
-    chain = cast.everybody()[name].tenant_id
+    chain = tenant_of(cast.everybody()[name])
     event = AuditEvent.objects.filter(tenant_id=chain).order_by("-seq").first()
     assert event is not None
     assert (event.action, event.outcome) == (f"tenant.{act}", "refused")

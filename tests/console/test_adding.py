@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import AuditEvent
-from qwenportal.setup import open_tenant
+from console.opening import open_tenant
 from tests.accounts.support import sign_in, who
 from tests.conftest import PASSWORD, Cast
 from tests.qwenportal.support import browser
