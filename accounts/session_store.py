@@ -54,15 +54,10 @@ class SessionStore(SessionBase):
         return PortalSession.objects.filter(digest=digest_of(session_key)).exists()
 
     def create(self) -> None:
-        """Begin anew under a random key."""
-        while True:
-            self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]
-            try:
-                self.save(must_create=True)
-            except CreateError:
-                continue
-            self.modified = True
-            return
+        """Begin anew under a random key. Raises CreateError; a key of 165 random bits is never taken."""
+        self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]
+        self.save(must_create=True)
+        self.modified = True
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 (Django's signature)
         """Write what the session holds. Raises CreateError for a key that is taken, UpdateError for one that ended."""
@@ -79,16 +74,16 @@ class SessionStore(SessionBase):
 
     def cycle_key(self) -> None:
         """Go on under a new key, which the browser gets; nothing else of a signed-in session changes, nor its times."""
+        held = cast(dict[str, Any], self._get_session())  # type: ignore[attr-defined]
         before = self._row
         if before is None or before.account_id is None:
             super().cycle_key()
             return
-        held = cast(dict[str, Any], self._get_session())  # type: ignore[attr-defined]
         self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]
         sealed = _seal(self.serializer().dumps(held), self.digest)
         rows = PortalSession.objects.filter(digest=before.digest)
         if not rows.update(digest=self.digest, sealed=sealed):
-            self._insert(sealed, held.get(SESSION_KEY))
+            self._insert(sealed, held.get(SESSION_KEY), before=before)
         self._row = PortalSession.objects.filter(digest=self.digest).first()
         self.modified = True
 
@@ -127,13 +122,13 @@ class SessionStore(SessionBase):
     def _alive(self) -> Any:
         return PortalSession.objects.filter(digest=self.digest, expires_at__gt=clock.now())
 
-    def _insert(self, sealed: str, account_id: Any) -> None:
-        """Write a new row; where it takes the place of a signed-in one, its times go on."""
-        now, before = clock.now(), self._row
+    def _insert(self, sealed: str, account_id: Any, *, before: PortalSession | None = None) -> None:
+        """Write a new row; where it takes the place of one that is gone, its times go on."""
+        now = clock.now()
         row = PortalSession(
             digest=self.digest, sealed=sealed, account_id=account_id, expires_at=now + ANONYMOUS_LIFE
         )
-        if before is not None and before.account_id is not None and str(before.account_id) == account_id:
+        if before is not None and str(before.account_id) == account_id:
             for name in ("id", "opened_at", "seen_at", "expires_at", "device", "address"):
                 setattr(row, name, getattr(before, name))
         try:
