@@ -39,6 +39,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise DirectoryDown
         return user if user is not None and may_sign_in(user) else None
 
+    def get_login_stages(self) -> list[str]:
+        """Return the steps of signing in after the first: the second factor, and nothing of mails and telephones."""
+        return ["accounts.stages.SecondFactorStage"]
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Accounts are given by the organisation."""
         return False

@@ -53,7 +53,9 @@ class DutyMiddleware:
         """Redirect to the duty's page from every other; runs after the check that somebody has signed in."""
         if not isinstance(request.user, User):
             return None
-        duty = duty_of(request.user)
+        session = request.session
+        by_provider = isinstance(session, SessionStore) and session.is_by_provider
+        duty = duty_of(request.user, by_provider=by_provider)
         here = request.resolver_match.view_name if request.resolver_match else ""
         if duty is None or here in ALWAYS or here == duty.page or here in duty.also:
             return None

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Subquery
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
@@ -73,8 +73,9 @@ def read_live_account(*, account_id: UUID, session_digest: str, auth_hash: str) 
     session = PortalSession.objects.filter(
         digest=session_digest, account=account_id, expires_at__gt=clock.now()
     )
-    account = User.objects.filter(Exists(session), pk=account_id, is_active=True).first()
-    if account is None or not may_sign_in(account) or duty_of(account) is not None:
+    alive = User.objects.filter(Exists(session), pk=account_id, is_active=True)
+    account = alive.annotate(by_provider=Subquery(session.values("by_provider")[:1])).first()
+    if account is None or not may_sign_in(account) or duty_of(account, by_provider=account.by_provider):
         raise SessionEnded
     if not constant_time_compare(account.get_session_auth_hash(), auth_hash):
         raise SessionEnded

@@ -30,6 +30,8 @@ class PortalSession(models.Model):
     opened_at = models.DateTimeField(default=clock.now)
     seen_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(db_index=True)
+    # Whether it began at an identity provider, and not with a password.
+    by_provider = models.BooleanField(default=False)
     device = models.CharField(max_length=60, blank=True)
     address = models.CharField(max_length=45, blank=True)
 

@@ -87,12 +87,20 @@ class SessionStore(SessionBase):
         self._row = PortalSession.objects.filter(digest=self.digest).first()
         self.modified = True
 
-    def begin(self, *, account_id: Any, rules: Rules, device: str, address: str) -> None:
+    def begin(
+        self, *, account_id: Any, rules: Rules, device: str, address: str, by_provider: bool = False
+    ) -> None:
         """Note that somebody has just signed in with this session: from now on both time-outs run."""
         self.save()
         now = clock.now()
         expires_at = now + min(rules.idle, rules.lifetime)
-        fields = {"device": device, "address": address, "opened_at": now, "seen_at": now}
+        fields = {
+            "device": device,
+            "address": address,
+            "opened_at": now,
+            "seen_at": now,
+            "by_provider": by_provider,
+        }
         self._alive().update(account_id=account_id, expires_at=expires_at, **fields)
         self._row = PortalSession.objects.filter(digest=self.digest).first()
 
@@ -100,6 +108,11 @@ class SessionStore(SessionBase):
     def id(self) -> UUID | None:
         """Return what stays the same of a signed-in session when its key changes."""
         return self._row.id if self._row is not None else None
+
+    @property
+    def is_by_provider(self) -> bool:
+        """Return whether the session began at an identity provider."""
+        return self._row is not None and self._row.by_provider
 
     def note_use(self, rules: Rules) -> None:
         """Note that the session was used just now; the rules may have changed since it began."""
@@ -129,7 +142,7 @@ class SessionStore(SessionBase):
             digest=self.digest, sealed=sealed, account_id=account_id, expires_at=now + ANONYMOUS_LIFE
         )
         if before is not None and str(before.account_id) == account_id:
-            for name in ("id", "opened_at", "seen_at", "expires_at", "device", "address"):
+            for name in ("id", "opened_at", "seen_at", "expires_at", "by_provider", "device", "address"):
                 setattr(row, name, getattr(before, name))
         try:
             with transaction.atomic():

@@ -23,6 +23,7 @@ from accounts.models import User
 from accounts.rules import rules_for
 from accounts.session_models import PortalSession
 from accounts.session_store import SessionStore, note_use
+from accounts.stages import came_by_provider
 from audit.services import record_event
 from audit.shapes import masked_ip
 from common import clock
@@ -52,6 +53,7 @@ def begin_session(request: HttpRequest, account: User) -> None:
         rules=rules,
         device=device_of(request.META.get("HTTP_USER_AGENT", "")),
         address=masked_ip(request_ip(request)),
+        by_provider=came_by_provider(request, account),
     )
     PortalSession.objects.filter(expires_at__lte=clock.now()).delete()
     others = PortalSession.objects.filter(account=account).exclude(digest=session.digest)

@@ -127,7 +127,8 @@ def _is_same(token: ApiToken, text: TokenText) -> bool:
 
 def _may_call(account: User) -> bool:
     """Return whether the person may come in now, and use the API."""
-    is_let_in = may_sign_in(account) and duty_of(account) is None
+    by_provider = not account.has_usable_password()
+    is_let_in = may_sign_in(account) and duty_of(account, by_provider=by_provider) is None
     if not is_let_in or account.tenant_id is None or not account.has_permission(API_USE):
         return False
     return are_allowed(account.tenant_id)

@@ -129,6 +129,7 @@ THINGS: dict[str, Thing] = {
     "colleague_token": Thing(Reach.ORGANISATION, lambda people: _token(people.colleague)),
     "import": Thing(Reach.ORGANISATION, _import),
     "tenant": Thing(Reach.INSTALLATION, lambda people: people.owner.tenant_id),
+    "key": Thing(Reach.INSTALLATION, lambda _: uuid.uuid4()),
     "session": Thing(Reach.ORGANISATION, _session),
     "artifact": Thing(Reach.INSTALLATION, _artifact),
     "change": Thing(Reach.ORGANISATION, _change),

@@ -19,9 +19,11 @@ from accounts.live import leave_word
 from accounts.models import User
 from accounts.passwords import give_temporary_password
 from accounts.roles import Role
+from accounts.second_factor import reset_second_factor
 from accounts.services import create_account
 from accounts.temporary import temporary_password
 from accounts.terminal import add_person_argument, ask_person
+from accounts.unlocking import unlock_account
 from common.errors import PortalError
 from qwenportal.fitness import line_of
 from tenants.models import Tenant
@@ -47,6 +49,8 @@ class Command(BaseCommand):
             ("role", "give an account another role; what it has open ends"),
             ("disable", "shut an account out; what it has open ends"),
             ("enable", "let a disabled account in again"),
+            ("unlock", "let an account in that is locked after failed sign-ins"),
+            ("factors", "take away second factors that somebody has lost; what they have open ends"),
             (
                 "password",
                 "give a temporary password to somebody who has forgotten theirs; what they have open ends",
@@ -79,6 +83,10 @@ class Command(BaseCommand):
                 disable_account(account, by=by)
             case "enable":
                 enable_account(account, by=by)
+            case "unlock":
+                unlock_account(account, by=by)
+            case "factors":
+                reset_second_factor(account, by=by)
             case "password":
                 self._show(account, give_temporary_password(account, by=by))
 

@@ -1,0 +1,13 @@
+"""Know of each session whether it began at an identity provider."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0010_sessions")]
+
+    operations = [
+        migrations.AddField(
+            model_name="portalsession", name="by_provider", field=models.BooleanField(default=False)
+        ),
+    ]

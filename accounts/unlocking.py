@@ -1,0 +1,15 @@
+"""Unlock accounts that are locked after failed sign-ins."""
+
+from __future__ import annotations
+
+from axes.models import AccessAttempt
+
+from accounts.administration import act_on
+from accounts.lockout import axes_username
+from accounts.models import User
+
+
+def unlock_account(account: User, *, by: User) -> None:
+    """Forget the failed sign-ins to an account, from wherever they came. Raises PermissionMissing and OwnAccount."""
+    with act_on("account.unlock", account, by=by) as act:
+        AccessAttempt.objects.filter(username=axes_username(None, {"username": act.account.handle})).delete()
