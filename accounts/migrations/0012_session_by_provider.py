@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_sessions")]
+    dependencies = [("accounts", "0011_imports")]
 
     operations = [
         migrations.AddField(
