@@ -69,6 +69,17 @@ def validate_ticket(settings: CasSettings, *, ticket: str, service: str) -> CasP
     return read_answer(answer)
 
 
+def ask_about_no_ticket(settings: CasSettings) -> str:
+    """Return what the server speaks, by its answer about a ticket that it never made. Raises CasRefused."""
+    try:
+        validate_ticket(settings, ticket="ST-0-never-was-a-ticket", service="https://portal.invalid/")
+    except CasRefused as refused:
+        if refused.reason in {"INVALID_TICKET", "failure"}:
+            return "CAS 3.0"
+        raise
+    raise CasRefused("form")
+
+
 def read_answer(answer: bytes) -> CasPerson:
     """Return the person in an answer of serviceValidate. Raises CasRefused for a failure and for odd answers."""
     root = _parse(answer)

@@ -33,6 +33,14 @@ class ProviderFault(Exception):
         super().__init__(f"{step}: {reason}")
         self.step, self.reason = step, reason
 
+    @property
+    def kind(self) -> str:
+        """Return the kind of fault, for whoever sets the provider up."""
+        known = {"issuer", "none", "certificate", "unreachable"}
+        if self.reason in known:
+            return self.reason
+        return "address" if self.reason.endswith(("_endpoint", "_uri")) else "form"
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
