@@ -71,7 +71,11 @@ class Installation:
     def _create_member(self, login: Login) -> None:
         self._manage("account", "create", login.name, "--tenant", ORGANISATION, "--role", "member")
 
-    def _manage(self, *arguments: str, **settings: str) -> None:
+    def run_script(self, code: str) -> str:
+        """Run Python within the installation, as nobody does but a benchmark; return what it prints."""
+        return self._manage("shell", "-v", "0", "-c", code)
+
+    def _manage(self, *arguments: str, **settings: str) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -83,6 +87,7 @@ class Installation:
         )
         if done.returncode:
             raise BenchmarkError(f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
 
 class Portal:
