@@ -6,10 +6,12 @@ import csv
 import io
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import importing
@@ -306,3 +308,45 @@ def test_the_export_is_what_the_list_shows_and_harmless(cast: Cast) -> None:
 def test_no_cell_of_a_sheet_is_a_formula(cell: str) -> None:
     [_, [written]] = csv.reader(io.StringIO(write_sheet(["a"], [[cell]]).decode("utf-8-sig"), newline=""))
     assert written == f"'{cell}"
+
+
+def command(
+    cast: Cast, path: Path, *more: str, monkeypatch: pytest.MonkeyPatch, login: str = "north/wei"
+) -> str:
+    monkeypatch.setenv("ACCOUNT_PASSWORD", PASSWORD)
+    said = io.StringIO()
+    call_command("account", "import", str(path), "--tenant", "north", "--as", login, *more, stdout=said)
+    return said.getvalue()
+
+
+def test_the_command_does_as_the_console(cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, sheet = tmp_path / "people.csv", tmp_path / "list.csv"
+    file.write_text(GOOD + "mei,Not Mei\n", encoding="gb18030")
+    assert "2 new accounts, 1 there already (GB 18030)" in command(
+        cast, file, "--dry-run", monkeypatch=monkeypatch
+    )
+    assert not User.objects.filter(login_name="zhou.min").exists()
+    said = command(cast, file, "--list", str(sheet), monkeypatch=monkeypatch)
+    assert "3 of 3 lines dealt with, 2 accounts made: done" in said
+    assert sheet.stat().st_mode & 0o777 == 0o600
+    rows = list(csv.reader(io.StringIO(sheet.read_bytes().decode("utf-8-sig"))))
+    assert [row[0] for row in rows] == ["login", "he.w", "zhou.min"]
+    assert all("/accounts/invitation/" in row[2] for row in rows[1:])
+
+
+def test_the_command_refuses_what_the_console_refuses(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(GOOD + "x,=1\n")
+    with pytest.raises(CommandError, match="not right"):
+        command(cast, file, monkeypatch=monkeypatch)
+    with pytest.raises(CommandError, match="cannot be read"):
+        command(cast, tmp_path / "none.csv", monkeypatch=monkeypatch)
+    file.write_text(GOOD)
+    with pytest.raises(CommandError, match="--list"):
+        command(cast, file, monkeypatch=monkeypatch)
+    for login in ("north/jun", "south/mei", "tao"):
+        with pytest.raises(CommandError):
+            command(cast, file, "--dry-run", monkeypatch=monkeypatch, login=login)
+    assert not User.objects.filter(login_name="zhou.min").exists()

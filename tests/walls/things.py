@@ -143,6 +143,7 @@ THINGS: dict[str, Thing] = {
     "code": Thing(Reach.ORGANISATION, lambda people: tenant_code(people.owner), lambda: "nowhere"),
     "handle": Thing(Reach.ORGANISATION, lambda people: people.colleague.handle, lambda: "north/nobody"),
     "revision": Thing(Reach.INSTALLATION, lambda _: "r1", lambda: "r99"),
+    "people_file": Thing(Reach.INSTALLATION, _file("people.csv", "login,name\nnew,New\n")),
     "words_file": Thing(Reach.INSTALLATION, _file("words.txt", "salary\n")),
     "corpus_file": Thing(
         Reach.INSTALLATION, _file("corpus.jsonl", '{"text": "salary", "label": "secret"}\n')

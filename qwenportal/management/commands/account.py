@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from accounts.administration import (
 )
 from accounts.live import leave_word
 from accounts.models import User
+from accounts.onboarding import Way
 from accounts.passwords import give_temporary_password
 from accounts.roles import Role
 from accounts.second_factor import reset_second_factor
@@ -25,12 +27,13 @@ from accounts.temporary import temporary_password
 from accounts.terminal import add_person_argument, ask_person
 from accounts.unlocking import unlock_account
 from common.errors import PortalError
+from qwenportal.account_import import import_file
 from qwenportal.fitness import line_of
 from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    """`manage.py account create|role|disable|enable|password`.
+    """`manage.py account create|role|disable|enable|password|import`.
 
     A new account's password comes from ACCOUNT_PASSWORD, or is a temporary one, printed once. The others are acts of a
     person, who signs in for them.
@@ -62,6 +65,14 @@ class Command(BaseCommand):
                 changing.add_argument("role", choices=list(ROLE_ACTIONS))
             add_person_argument(changing)
 
+        importing = commands.add_parser("import", help="import people from a CSV file")
+        importing.add_argument("file", type=Path)
+        importing.add_argument("--tenant", required=True, help="the organisation's code")
+        importing.add_argument("--dry-run", action="store_true", help="say what would happen, and stop there")
+        importing.add_argument("--way", choices=[way.value for way in Way], default=Way.INVITATION.value)
+        importing.add_argument("--list", type=Path, help="a new file for what opens the accounts")
+        add_person_argument(importing)
+
     @no_translations  # one language on the terminal
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "create":
@@ -69,6 +80,9 @@ class Command(BaseCommand):
             return
         try:
             by = ask_person(str(options["person"]))
+            if options["what"] == "import":
+                self._import(options, by=by)
+                return
             account = find_account(str(options["handle"]), by=by)
             self._change(account, options, by=by)
         except PortalError as error:
@@ -89,6 +103,17 @@ class Command(BaseCommand):
                 reset_second_factor(account, by=by)
             case "password":
                 self._show(account, give_temporary_password(account, by=by))
+
+    def _import(self, options: dict[str, Any], *, by: User) -> None:
+        import_file(
+            options["file"],
+            code=str(options["tenant"]),
+            way=Way(options["way"]),
+            list_path=options["list"],
+            is_dry=bool(options["dry_run"]),
+            by=by,
+            say=self.stdout.write,
+        )
 
     def _create(self, options: dict[str, Any]) -> None:
         tenant = Tenant.objects.filter(code=options["tenant"]).first()
