@@ -16,6 +16,7 @@ from accounts.roles import Role
 from common import clock
 from crypto.fields import SealedTextField
 from crypto.scope import CryptoScope
+from tenants.managers import check_tenant
 from tenants.models import CODE_PATTERN, TenantModel
 
 MAX_SUBJECT_CHARS = 255
@@ -121,6 +122,7 @@ class Identity(TenantModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write the row. Raises ValueError where provider or account are another tenant's."""
+        check_tenant(self)
         if not self.tenant_id == self.provider.tenant_id == self.account.tenant_id:
             raise ValueError("an identity, its provider and its account belong to one tenant")
         super().save(*args, **kwargs)

@@ -55,9 +55,12 @@ class ScopedQuerySet(models.QuerySet[M]):
         return super().bulk_create(rows, *args, **kwargs)
 
     def update(self, **kwargs: Any) -> int:
-        """Change rows, never their tenant."""
+        """Change rows, never their tenant, nor so that they lead to a row of another one."""
         if {"tenant", "tenant_id"} & kwargs.keys():
             raise TenantScopeMissing(f"{self.model._meta.label} cannot move to another tenant")
+        for value in kwargs.values():
+            if isinstance(value, models.Model):
+                _require_same_tenant(value, led_to_by=self.model)
         return super().update(**kwargs)
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -115,7 +118,23 @@ def _not_denied(one: Any, other: Any) -> Any:
 
 
 def check_tenant(row: models.Model) -> None:
-    """Raise TenantScopeMissing unless `row` belongs to the scope's tenant."""
+    """Raise TenantScopeMissing unless `row` belongs to the scope's tenant, and leads to nobody else's rows.
+
+    A foreign key is followed by joins that no scope narrows again, so a row that led across would show the other
+    side's. What is looked at are rows in hand; one that is named by its key alone costs a query, and is not.
+    """
     tenant_id = scoped_tenant_id()
     if tenant_id is None or getattr(row, "tenant_id", None) != tenant_id:
         raise TenantScopeMissing(f"{row._meta.label} was written outside the scope of its tenant")
+    field: Any
+    for field in row._meta.concrete_fields:
+        if field.is_relation and field.is_cached(row):
+            _require_same_tenant(getattr(row, field.name), led_to_by=type(row))
+
+
+def _require_same_tenant(other: Any, *, led_to_by: type[models.Model]) -> None:
+    """Raise TenantScopeMissing for a row of another tenant than the scope's; what has no tenant belongs to all."""
+    if getattr(other, "tenant_id", None) not in (None, scoped_tenant_id()):
+        raise TenantScopeMissing(
+            f"{led_to_by._meta.label} cannot lead to another tenant's {type(other).__name__}"
+        )

@@ -21,6 +21,17 @@ from tests import lint
         "models.QuerySet(Message)",
         "Message.objects.extra(where=['1 = 1'])",
         "rows._raw_delete(using=None)",
+        "Manager()",
+        "QuerySet(Message)",
+        "QuerySet(model=Message).all()",
+        "sql.Query(Message)",
+        "row.save_base(raw=True)",
+        "models.Model.save(row)",
+        "models.Model.delete(row)",
+        "Message.objects.annotate(x=RawSQL('SELECT 1', []))",
+        "Collector(using='default')",
+        "row._do_update(None, None, None, [], None, None)",
+        "connection.connection.executescript('DELETE FROM chat_message')",
     ],
 )
 def test_a_way_around_the_scope_is_named(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +46,10 @@ def test_a_way_around_the_scope_is_named(line: str, tmp_path: Path, monkeypatch:
 
 def test_the_portal_takes_none() -> None:
     assert [line for path in lint.written_files() for line in lint.around_scope(path)] == []
+
+
+@pytest.mark.parametrize("name", sorted(lint.MAY_USE_CURSORS | lint.MAY_GO_AROUND))
+def test_no_file_may_more_than_it_needs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lint, "MAY_USE_CURSORS", set())
+    monkeypatch.setattr(lint, "MAY_GO_AROUND", set())
+    assert list(lint.around_scope(lint.REPOSITORY / name))

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from django.apps import apps
 
 from accounts.models import User
 from chat.models import Author, Conversation, Message, Status
 from consent.models import ConsentNotice, ConsentRecord
 from consent.services import accept_notice, read_current_notice
-from tenants.models import Tenant
+from tenants.models import Tenant, TenantModel
 from tenants.scope import TenantScopeMissing, current_tenant_id, tenant_scope
 from tests.conftest import Cast
 from tests.flushing import lift_guards_while_flushing
@@ -22,6 +23,11 @@ from tests.flushing import lift_guards_while_flushing
 lift_guards_while_flushing()
 
 MODELS = (Conversation, Message, ConsentNotice, ConsentRecord)
+
+
+def every_model() -> list[type[TenantModel]]:
+    """Return every model whose rows belong to a tenant, whichever app brings it."""
+    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
 
 
 @dataclass(frozen=True)

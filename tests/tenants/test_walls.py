@@ -100,6 +100,7 @@ def test_plain_sql_sees_nothing_outside_a_scope(served: dict[str, Any]) -> None:
 @pytest.mark.postgres
 def test_plain_sql_and_bare_queries_see_the_scopes_tenant_only(served: dict[str, Any]) -> None:
     north, south = served["tenants"]
+    assert served["unseen"] == []
     for seen in (served["inside"], served["bare"]):
         assert seen == {north: [north], south: [south]}
 
