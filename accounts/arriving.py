@@ -24,6 +24,7 @@ from accounts.provider_models import MAX_SUBJECT_CHARS, Identity, IdentityProvid
 from accounts.quotas import require_room
 from accounts.role_mapping import role_for_groups
 from accounts.roles import Role
+from accounts.tokens import end_tokens
 from audit.models import Outcome
 from audit.services import record_event
 from common import clock
@@ -77,8 +78,15 @@ def turn_away(provider: IdentityProvider, *, subject: str, why: NotInAnyGroup) -
     with transaction.atomic():
         identity = _identity(provider, subject)
         if identity is not None:
-            end_sessions(identity.account)
+            mark_gone(identity)
         _record("identity.no_group", provider, account=identity.account if identity else None, refusal=why)
+
+
+def mark_gone(identity: Identity) -> None:
+    """End what somebody has open, tokens too, until the provider vouches for them again."""
+    Identity.objects.filter(pk=identity.pk).update(gone_at=clock.now())
+    end_sessions(identity.account)
+    end_tokens(identity.account)
 
 
 def _receive(provider: IdentityProvider, arrival: Arrival, *, subject: str) -> User:
@@ -137,8 +145,9 @@ def _make_account(
 def _refresh(identity: Identity, arrival: Arrival, *, role: Role | None) -> None:
     """Bring what the provider says of the person up to date: names, and the role if groups decide on it."""
     account = identity.account
-    identity.seen_at, identity.name_there = clock.now(), _printable(arrival.login_name)[:255]
-    identity.save(update_fields=["seen_at", "name_there"])
+    identity.seen_at, identity.gone_at = clock.now(), None
+    identity.name_there = _printable(arrival.login_name)[:255]
+    identity.save(update_fields=["seen_at", "gone_at", "name_there"])
     if identity.linkage != Linkage.ARRIVED:
         return
     name = _printable(arrival.display_name)[:NAME_CHARS] or account.display_name

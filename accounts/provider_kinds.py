@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.directory.settings import DirectorySettings
 from accounts.directory.settings import clean_settings as clean_ldap
 from accounts.provider_models import ProviderKind
+from accounts.sso.cas_settings import CasSettings
 from accounts.sso.cas_settings import clean_settings as clean_cas
 from accounts.sso.oidc_settings import SECRETS as OIDC_SECRETS
+from accounts.sso.oidc_settings import OidcSettings
 from accounts.sso.oidc_settings import clean_settings as clean_oidc
 
 MAX_SECRET_CHARS = 4096
@@ -27,13 +30,19 @@ class KindRules:
     """
 
     clean: Callable[[Mapping[str, Any]], dict[str, Any]]
+    begun: Any
     secrets: tuple[str, ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Return what a new provider of this kind begins with."""
+        return asdict(self.begun)
 
 
 RULES: dict[str, KindRules] = {
-    ProviderKind.LDAP: KindRules(clean=clean_ldap, secrets=("bind_password",)),
-    ProviderKind.CAS: KindRules(clean=clean_cas),
-    ProviderKind.OIDC: KindRules(clean=clean_oidc, secrets=OIDC_SECRETS),
+    ProviderKind.LDAP: KindRules(clean=clean_ldap, begun=DirectorySettings(), secrets=("bind_password",)),
+    ProviderKind.CAS: KindRules(clean=clean_cas, begun=CasSettings()),
+    ProviderKind.OIDC: KindRules(clean=clean_oidc, begun=OidcSettings(), secrets=OIDC_SECRETS),
 }
 
 

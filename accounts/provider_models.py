@@ -97,7 +97,8 @@ class IdentityProvider(TenantModel):
 class Identity(TenantModel):
     """One person at one provider, who is this account. The subject is the provider's own unchanging id, never a name.
 
-    `name_there` is the login or name that the provider knows the person by, for people to read.
+    `gone_at` is set while the provider no longer vouches for the person. `name_there` is the login or name that the
+    provider knows the person by, for people to read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -108,6 +109,7 @@ class Identity(TenantModel):
     linkage = models.CharField(max_length=8, choices=Linkage.choices)
     linked_at = models.DateTimeField(default=clock.now, editable=False)
     seen_at = models.DateTimeField(default=clock.now, editable=False)
+    gone_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(TenantModel.Meta):
         abstract = False

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -24,9 +25,10 @@ from accounts.administration import end_sessions
 from accounts.errors import ProviderReadOnly
 from accounts.models import User
 from accounts.provider_kinds import clean_secrets, rules_of
-from accounts.provider_models import Identity, IdentityProvider, Origin
+from accounts.provider_models import Identity, IdentityProvider, Origin, ProviderKind
 from accounts.role_mapping import clean_rows
 from accounts.roles import IDENTITY_MANAGE
+from accounts.tokens import end_tokens
 from common import clock
 from common.access import PermissionMissing
 from common.errors import NotFound
@@ -34,6 +36,7 @@ from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
 MAX_PROVIDERS = 20
+USUAL_PORTS = {"ldap": 389, "ldaps": 636}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def fill(row: IdentityProvider, draft: ProviderDraft) -> None:
         faults["role_mapping"] = error
     try:
         row.settings = rules_of(row.kind).clean(draft.settings)
+        _check_ports(row)
     except ValidationError as error:
         faults |= error.error_dict if hasattr(error, "error_dict") else {"settings": error}
     secrets = clean_secrets(row.kind, row.secrets() | dict(draft.secrets))
@@ -143,6 +147,21 @@ def fill(row: IdentityProvider, draft: ProviderDraft) -> None:
     if faults:
         raise ValidationError(faults)
     row.full_clean(exclude=["settings", "sealed_secrets"])
+
+
+def _check_ports(row: IdentityProvider) -> None:
+    """Raise ValidationError for a port where no directory is expected: the portal is nobody's port scanner.
+
+    Whoever keeps the installation's settings has the machine, and may name any.
+    """
+    allowed = settings.PORTAL.directory_ports
+    if row.kind != ProviderKind.LDAP or row.origin != Origin.CONSOLE or not allowed:
+        return
+    for server in row.settings["servers"]:
+        parts = urlsplit(server)
+        if (parts.port or USUAL_PORTS[parts.scheme]) not in allowed:
+            said = _("Directories are reached on these ports only: %(ports)s")
+            raise ValidationError({"servers": said % {"ports": ", ".join(map(str, allowed))}})
 
 
 def sign_out_people_of(provider: IdentityProvider) -> None:
@@ -154,6 +173,8 @@ def sign_out_people_of(provider: IdentityProvider) -> None:
     rows = Identity.objects.filter(provider=provider, account__last_login__gte=since)
     for identity in rows.select_related("account"):
         end_sessions(identity.account)
+        if not identity.account.has_usable_password():
+            end_tokens(identity.account)
 
 
 @contextmanager

@@ -77,6 +77,9 @@ class PortalSettings:
     second_factor_roles: tuple[str, ...]
     recent_minutes: int
     login_attempts: int
+    identity: str
+    directory_ports: tuple[int, ...]
+    directory_check_minutes: int
     lockout_minutes: int
     password_length: int
     temporary_password_hours: int
@@ -154,6 +157,9 @@ def _load(root: Path, env: Environment) -> PortalSettings:
         policy_file=_optional_path(env.text("PORTAL_POLICY_FILE")),
         policy_budget_ms=env.integer("PORTAL_POLICY_BUDGET_MS", default=250, low=10, high=60_000),
         **_sessions(env),
+        identity=env.secret("PORTAL_IDENTITY"),
+        directory_ports=_ports(env),
+        directory_check_minutes=env.integer("PORTAL_DIRECTORY_CHECK_MINUTES", default=15, low=0, high=1440),
         login_attempts=env.integer("PORTAL_LOGIN_ATTEMPTS", default=5, low=1, high=100),
         lockout_minutes=env.integer("PORTAL_LOCKOUT_MINUTES", default=15, low=1, high=1440),
         **_passwords(env),
@@ -222,6 +228,16 @@ def environment_of(root: Path) -> Environment:
 
 def _optional_path(text: str) -> Path | None:
     return Path(text).expanduser().resolve() if text else None
+
+
+def _ports(env: Environment) -> tuple[int, ...]:
+    """Return the ports on which directories may be reached; none named means any."""
+    words = env.words("PORTAL_DIRECTORY_PORTS", default=("389", "636", "3268", "3269"))
+    if words == ("any",):
+        return ()
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) < 65_536 for word in words):
+        raise ImproperlyConfigured("PORTAL_DIRECTORY_PORTS must be ports, separated by commas, or any")
+    return tuple(int(word) for word in words)
 
 
 def _standby(env: Environment) -> Standby:

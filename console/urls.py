@@ -3,6 +3,7 @@
 from django.urls import path
 
 from console import (
+    identity_views,
     model_views,
     organisation_views,
     parameter_views,
@@ -82,6 +83,13 @@ urlpatterns = [
     path("organisations/<uuid:tenant_id>/resume/", organisation_views.resume, name="organisation_resume"),
     path("organisations/<uuid:tenant_id>/delete/", organisation_views.delete, name="organisation_delete"),
     path("organisations/<uuid:tenant_id>/keep/", organisation_views.keep, name="organisation_keep"),
+    path("identity/", identity_views.index, name="identities"),
+    path("identity/<slug:code>/", identity_views.providers, name="identity_list"),
+    path("identity/<slug:code>/add/<slug:kind>/", identity_views.add, name="identity_add"),
+    path("identity/<slug:code>/<uuid:provider_id>/", identity_views.provider, name="identity"),
+    path("identity/<slug:code>/<uuid:provider_id>/switch/", identity_views.switch, name="identity_switch"),
+    path("identity/<slug:code>/<uuid:provider_id>/delete/", identity_views.delete, name="identity_delete"),
+    path("identity/<slug:code>/<uuid:provider_id>/test/", identity_views.test, name="identity_test"),
     path("models/", model_views.models, name="models"),
     path("models/live/", model_views.live, name="models_live"),
     path("models/choose/", model_views.choose, name="model_choose"),

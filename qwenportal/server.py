@@ -16,6 +16,7 @@ from daphne.server import Server
 from django.conf import settings
 from twisted.internet import defer, reactor
 
+from accounts.directory.rechecking import recheck_for_ever
 from chat.runtime import runtime
 from inference.cage.names import breaches, describe
 from inference.engine import LOAD_ERRORS
@@ -74,6 +75,7 @@ def serve(*, say: Callable[[str], object]) -> None:
     for helper in (Scanner(), Upkeep()):
         reactor.callWhenRunning(helper.start)
         reactor.addSystemEventTrigger("before", "shutdown", helper.close)  # type: ignore[arg-type]
+    reactor.callWhenRunning(lambda: asyncio.ensure_future(recheck_for_ever()))
     daphne.server.WebSocketFactory = PortalWebSocketFactory
     daphne.server.HTTPFactory = BoundedFactory  # the only way in: the server makes its factory itself
     with lock:

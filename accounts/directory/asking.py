@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TypeVar
@@ -15,7 +16,7 @@ from accounts.provider_models import IdentityProvider
 # python-ldap is compiled where it is used: `make ldap`. A portal without it works, and asks no directory.
 IS_INSTALLED = find_spec("ldap") is not None and find_spec("django_auth_ldap") is not None
 if IS_INSTALLED:
-    from accounts.directory import people, servers
+    from accounts.directory import people, servers, trial
 
 R = TypeVar("R")
 
@@ -54,6 +55,24 @@ def find_person(provider: IdentityProvider, *, subject: str, within_s: float = W
         return None if entry is None else _arrival(entry)
 
     return _ask(provider, talk, within_s=within_s)
+
+
+def try_provider(
+    provider: IdentityProvider, *, name: str, within_s: float = WITHIN_S
+) -> list[trial.ServerTrial]:
+    """Return how each step goes with each server; `name` may be a person's. Raises DirectoryUnavailable."""
+    if not IS_INSTALLED:
+        raise DirectoryUnavailable("not_installed")
+    settings, reader_password = DirectorySettings.of(provider.settings), provider.secret("bind_password")
+
+    def each() -> list[trial.ServerTrial]:
+        until = time.monotonic() + within_s
+        return [
+            trial.try_server(settings, server=server, reader_password=reader_password, name=name, until=until)
+            for server in settings.servers
+        ]
+
+    return conversations.hold(provider.pk, each, within_s=within_s)
 
 
 def _ask(

@@ -12,7 +12,7 @@ Fault = Literal[
     "tls",
     "reader_refused",
     "no_such_base",
-    "ambiguous",
+    "nobody",
     "refused",
 ]
 

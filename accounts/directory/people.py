@@ -231,6 +231,26 @@ class _Person(_LDAPUser):  # type: ignore[misc]
             return
 
 
+class ReaderOnly(_Person):
+    """The portal's own view of a directory, without anybody's password: for a trial."""
+
+    def sign_in(self) -> None:
+        """Sign in as the reader. Raises ReaderRefused and ldap.LDAPError."""
+        self._bind()
+
+    def look_at(self, base: str) -> None:
+        """Return if the entry is there. Raises ldap.LDAPError."""
+        self.connection.search_s(base, ldap.SCOPE_BASE, "(objectClass=*)", ["1.1"])
+
+    def is_there(self) -> bool:
+        """Return whether just one active person has the name."""
+        return self._search_for_user_dn() is not None
+
+    def title(self) -> str:
+        """Return what the person is called."""
+        return _first(self._user_attrs or {}, self._directory.name_attribute)
+
+
 def _user_filter(settings: DirectorySettings) -> str:
     """Return the filter that finds an active person by name, with one place to fill in."""
     active = settings.active_filter.replace("%", "%%")

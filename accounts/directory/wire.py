@@ -36,16 +36,21 @@ class NoTls(Exception):
 
 
 class Wire:
-    """A line to one server. `fileno` is libldap's end, which libldap closes; `cut` ends everything on it."""
+    """A line to one server. `fileno` is libldap's end, which libldap closes; `cut` ends everything on it.
 
-    def __init__(self, server: str, settings: DirectorySettings, *, until: float) -> None:
+    One that is not encrypted although the settings want it carries nothing: it shows that the server is there.
+    """
+
+    def __init__(
+        self, server: str, settings: DirectorySettings, *, until: float, encrypted: bool = True
+    ) -> None:
         self._until = until
         self._remote = _connect(server, settings, until=until)
         self._cut = threading.Event()
-        if settings.security == "none":
+        if settings.security == "none" or not encrypted:
             self._remote.settimeout(None)
             self._kept = [self._remote]
-            self.fileno = self._remote.dup().detach()
+            self.fileno = self._remote.dup().detach() if encrypted else -1
         else:
             self._remote = _encrypt(self._remote, server, settings, until=until)
             near, far = socket.socketpair()

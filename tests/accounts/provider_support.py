@@ -11,7 +11,7 @@ from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
 LDAP_SETTINGS: dict[str, Any] = {
-    "servers": ["ldap://127.0.0.1:1"],
+    "servers": ["ldap://127.0.0.1:389"],
     "security": "none",
     "bind_dn": "cn=reader,dc=corp,dc=test",
     "user_base": "ou=people,dc=corp,dc=test",

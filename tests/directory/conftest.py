@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
-from accounts.directory import servers
+from accounts.directory import servers, trying
 from tests.directory.slapd import GROUPS, PEOPLE, READER, Slapd
 
 
@@ -28,8 +30,11 @@ def own_slapd(tmp_path: Path) -> Iterator[Slapd]:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_was_silent() -> None:
+def _nobody_was_silent(settings: Settings) -> None:
+    """Ask every server anew, on whatever port it listens."""
     servers.forget_silence()
+    trying._tried.clear()
+    settings.PORTAL = dataclasses.replace(settings.PORTAL, directory_ports=())
 
 
 def settings_for(*uris: str, **changes: Any) -> dict[str, Any]:

@@ -101,6 +101,18 @@ def _way_in(people: People) -> object:
     return row.code
 
 
+def _directory(people: People) -> object:
+    """Make an LDAP directory that is never reached: nobody listens on this port of this machine."""
+    settings = {
+        "servers": ["ldap://127.0.0.1:3269"],
+        "security": "none",
+        "user_base": "ou=people,dc=test",
+        "groups": "none",
+    }
+    draft = ProviderDraft(name="Directory", settings=settings)
+    return add_provider(tenant_of(people), code="ldap", kind="ldap", draft=draft, by=people.admin).pk
+
+
 def tenant_of(people: People) -> Tenant:
     assert people.owner.tenant is not None
     return people.owner.tenant
@@ -151,6 +163,8 @@ THINGS: dict[str, Thing] = {
     "organisation": Thing(Reach.INSTALLATION, lambda people: tenant_code(people.owner), lambda: "nowhere"),
     "way_in": Thing(Reach.INSTALLATION, _way_in, lambda: "none"),
     "provider": Thing(Reach.ORGANISATION, lambda people: list_providers(tenant_of(people))[0].pk),
+    "directory": Thing(Reach.ORGANISATION, _directory),
+    "kind": Thing(Reach.INSTALLATION, lambda _: "ldap", lambda: "nothing"),
     "identity": Thing(Reach.ORGANISATION, lambda people: identities_of(people.owner)[0].pk),
     "event": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
 }

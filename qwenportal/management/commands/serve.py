@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.provider_files import sync_providers
 from common.errors import PortalError
 from crypto.services import check_keys
 from qwenportal.fitness import (
@@ -30,8 +33,10 @@ class Command(BaseCommand):
             check_keys()
             require_strong_passwords()
             require_walls()
+            for code in sync_providers(settings.PORTAL.identity).homeless:
+                self._say(f"PORTAL_IDENTITY names {code}, and there is no such organisation")
             serve(say=self._say)
-        except (StartRefused, ServerError) as error:
+        except (StartRefused, ServerError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         except PortalError as error:
             raise CommandError(line_of(error)) from error
