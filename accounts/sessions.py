@@ -1,4 +1,4 @@
-"""Begin sessions, list them, and end them: one, all others, or all of somebody else.
+"""Begin sessions, list them, and end one's own: one, or all others (accounts.administration ends somebody else's).
 
 Whatever ends a session also closes its sockets and stops the turns that it began, within a second, and leaves the
 person's other sessions alone.
@@ -15,7 +15,6 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.administration import act_on, end_sessions
 from accounts.devices import device_of
 from accounts.live import end_live_session
 from accounts.lockout import request_ip
@@ -94,12 +93,6 @@ def end_other_sessions(account: User, *, current: str) -> int:
     for row in rows:
         _end(row, account)
     return len(rows)
-
-
-def end_sessions_of(account: User, *, by: User) -> None:
-    """End everything that somebody else has open. Raises PermissionMissing and OwnAccount."""
-    with act_on("account.end_sessions", account, by=by) as act:
-        end_sessions(act.account)
 
 
 def close_sessions(session_ids: Iterable[UUID]) -> None:

@@ -88,7 +88,6 @@ ACTIONS = (
     Action("account.make_admin", _("Made an administrator"), "info"),
     Action("account.make_officer", _("Made a security officer"), "info"),
     Action("account.make_auditor", _("Made an auditor"), "info"),
-    Action("account.end_sessions", _("Sessions ended"), "warn"),
     Action("account.add_factor", _("Second factor added"), "info"),
     Action("account.remove_factor", _("Second factor removed"), "warn"),
     Action("account.recovery_codes", _("Recovery codes made"), "info"),

@@ -11,13 +11,13 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.administration import change_role
+from accounts.administration import change_role, sign_out_everywhere
 from accounts.devices import device_of
 from accounts.errors import OwnAccount
 from accounts.models import User
 from accounts.session_models import PortalSession, digest_of
 from accounts.session_store import SessionStore
-from accounts.sessions import end_other_sessions, end_own_session, end_sessions_of, sessions_of
+from accounts.sessions import end_other_sessions, end_own_session, sessions_of
 from audit.models import AuditEvent
 from common import clock
 from common.access import PermissionMissing
@@ -276,14 +276,14 @@ def test_a_session_that_ended_while_a_page_was_made_is_not_written_back(cast: Ca
 
 def test_an_administrator_ends_what_somebody_has_open(cast: Cast) -> None:
     clients = [browser(), browser()]
-    end_sessions_of(cast.member, by=cast.admin)
+    sign_out_everywhere(cast.member, by=cast.admin)
     assert not any(map(is_in, clients))
     assert AuditEvent.objects.filter(action="account.end_sessions", outcome="ok").count() == 1
     with pytest.raises(OwnAccount):
-        end_sessions_of(cast.admin, by=cast.admin)
+        sign_out_everywhere(cast.admin, by=cast.admin)
     for stranger in (cast.operator, cast.outsider, cast.officer, cast.colleague):
         with pytest.raises(PermissionMissing):
-            end_sessions_of(cast.member, by=stranger)
+            sign_out_everywhere(cast.member, by=stranger)
 
 
 def test_nobody_ends_another_persons_session_by_its_id(cast: Cast) -> None:
