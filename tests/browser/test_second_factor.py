@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -102,7 +103,7 @@ def test_an_app_is_added_and_used_without_scripts(chromium: Browser, lively: Por
 def test_the_pages_of_ones_own_account_are_accessible_at_both_widths(
     width: int, chromium: Browser, lively: PortalProcess, tmp_path: Path
 ) -> None:
-    scheme = "dark" if width == 390 else "light"
+    scheme: Literal["dark", "light"] = "dark" if width == 390 else "light"
     context = chromium.new_context(
         locale="en-US", viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
     )
