@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from common import clock
 from common.markdown import render_markdown
-from tenants.models import TenantModel
+from tenants.models import REASON_CHARS, TenantModel
 
 SUMMARY_CHARS, BODY_CHARS = 600, 40_000
 
@@ -87,3 +88,54 @@ class ConsentRecord(TenantModel):
 
     def __str__(self) -> str:
         return f"v{self.notice_version}"
+
+
+class DraftState(models.TextChoices):
+    """How far a draft of the next version has come."""
+
+    DRAFT = "draft", _("Draft")
+    SUBMITTED = "submitted", _("Waits for a second person")
+    PUBLISHED = "published", _("Published")
+    DISCARDED = "discarded", _("Discarded")
+
+
+class NoticeDraft(TenantModel):
+    """The next version of the notice, while it is worked on and waits for a second person.
+
+    `texts` holds title, summary and body by language; `base` is the version that it was drafted on. It is published
+    only where somebody else than who drafted or submitted it has decided so.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.CharField(max_length=12, choices=DraftState.choices, default=DraftState.DRAFT)
+    base = models.PositiveIntegerField()
+    texts = models.JSONField(default=dict)
+    edited_by = models.UUIDField()
+    edited_at = models.DateTimeField(default=clock.now)
+    submitted_by = models.UUIDField(null=True)
+    submitted_at = models.DateTimeField(null=True)
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=REASON_CHARS, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        abstract = False
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant",),
+                condition=Q(state__in=("draft", "submitted")),
+                name="one_open_notice_draft",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="published")
+                | (
+                    Q(decided_by__isnull=False, submitted_by__isnull=False)
+                    & ~Q(decided_by=models.F("submitted_by"))
+                    & ~Q(decided_by=models.F("edited_by"))
+                ),
+                name="notice_published_by_second_person",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.state} on v{self.base}"

@@ -50,7 +50,7 @@ def publish_notice(*, texts: Mapping[str, NoticeText], actor: UUID | None) -> in
     if not texts:
         raise ValidationError("A notice needs a text in at least one language.")
     tenant_id = current_tenant_id()
-    version = _current_version() + 1
+    version = current_version() + 1
     for language, text in texts.items():
         notice = ConsentNotice(
             tenant_id=tenant_id,
@@ -79,7 +79,7 @@ def read_current_notice(*, language: str) -> ConsentNotice:
 
     Raises ConsentRequired when the tenant has published none: then nobody can chat.
     """
-    notices = list(ConsentNotice.objects.filter(version=_current_version()))
+    notices = list(ConsentNotice.objects.filter(version=current_version()))
     if not notices:
         raise ConsentRequired
     best: ConsentNotice = min(notices, key=lambda notice: (notice.language != language, notice.language))
@@ -106,7 +106,7 @@ def accept_notice(account: User, *, notice: ConsentNotice, ip: str | None) -> Co
 
     Raises ConsentRequired when a newer version has been published meanwhile.
     """
-    if notice.version != _current_version():
+    if notice.version != current_version():
         raise ConsentRequired
     ConsentRecord.objects.filter(
         account_id=account.id, withdrawn_at__isnull=True, given_at__lte=_given_after()
@@ -147,6 +147,12 @@ def withdraw_consent(account: User, *, ip: str | None) -> None:
     announce_withdrawal(account.id)
 
 
+def keeping_shown() -> dict[str, str | int]:
+    """Return what the notice's page says of how conversations are kept; within the scope."""
+    values = tenant_values(current_tenant_id())
+    return {"persistence": values.text("persistence"), "retention_days": values.number("retention_days")}
+
+
 def list_records(account: User) -> list[ConsentRecord]:
     """Return the person's own consents, newest first."""
     return list(ConsentRecord.objects.filter(account_id=account.id))
@@ -164,10 +170,11 @@ def standing_versions(account_ids: Iterable[UUID]) -> tuple[int, dict[UUID, int]
         account_id__in=list(account_ids), withdrawn_at__isnull=True, given_at__gt=_given_after()
     )
     newest = standing.order_by().values_list("account_id").annotate(newest=Max("notice_version"))
-    return _current_version(), dict(newest)
+    return current_version(), dict(newest)
 
 
-def _current_version() -> int:
+def current_version() -> int:
+    """Return the number of the version in force, 0 before there is one."""
     newest = ConsentNotice.objects.aggregate(newest=Max("version"))["newest"]
     return int(newest or 0)
 

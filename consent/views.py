@@ -81,4 +81,5 @@ def _decide(request: HttpRequest, notice: ConsentNotice) -> HttpResponse:
 def _show_gate(request: HttpRequest, notice: ConsentNotice) -> HttpResponse:
     agreed = [record.notice_version for record in services.list_records(cast(User, request.user))]
     has_changed = bool(agreed) and max(agreed) < notice.version
-    return render(request, "consent/gate.html", {"notice": notice, "has_changed": has_changed})
+    context = {"notice": notice, "has_changed": has_changed} | services.keeping_shown()
+    return render(request, "consent/gate.html", context)

@@ -148,6 +148,7 @@ THINGS: dict[str, Thing] = {
     "rules": Thing(Reach.ORGANISATION, _rules),
     "rule": Thing(Reach.ORGANISATION, lambda _: policy_support.PAY["code"], lambda: "NORTH-99"),
     "built_in_rule": Thing(Reach.EACH, lambda _: "PII-ID-01", lambda: "PII-XX-01"),
+    "language": Thing(Reach.EACH, lambda _: "en", lambda: "xx"),
     "notice_version": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
     "question": Thing(Reach.ORGANISATION, _said_by(Author.PERSON)),
     "answer": Thing(Reach.ORGANISATION, _said_by(Author.MODEL)),
