@@ -1,62 +1,57 @@
-"""Measure the injection detector on families of attacks that signals and model were made without."""
+"""Measure the injection detector on families of attacks that signals, model and numbers were made without."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from policy.injection import Detector
 from policy.normalise import normalise
 from policy.signals import read_table
-from policy.training.wording import Example, model_of, read_examples
+from policy.training.validation import Choice, nested
+from policy.training.wording import read_examples
 
-# As in policy/default.toml: from here on a question is flagged; from here on it is refused.
-FLAGGED, BLOCKED = 0.7, 0.9
-RISKY = frozenset({"security", "law", "medicine", "office"})
+# As in policy/default.toml: from here on a question is noted where nothing else is chosen; from here on it is refused.
+FLAGGED, BLOCKED = 0.74, 0.9
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many texts of each kind there were, how many looked like attacks, and how many would be refused."""
+    """Which texts of each kind were found, and which would be refused."""
 
-    texts: Counter[str] = field(default_factory=Counter)
-    flagged: Counter[str] = field(default_factory=Counter)
-    blocked: Counter[str] = field(default_factory=Counter)
+    flagged: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    blocked: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, kind: str, score: float) -> None:
-        """Count a text."""
-        self.texts[kind] += 1
-        self.flagged[kind] += score >= FLAGGED
-        self.blocked[kind] += score >= BLOCKED
+    def add(self, kind: str, scores: Sequence[float], *, threshold: float) -> None:
+        """Count texts."""
+        self.flagged[kind] += [score >= threshold for score in scores]
+        self.blocked[kind] += [score >= BLOCKED for score in scores]
 
     def rate(self, kinds: Sequence[str], *, of: str = "flagged") -> float:
         """Return what share of these kinds was found, in per cent."""
-        counts: Counter[str] = getattr(self, of)
-        return 100 * sum(counts[kind] for kind in kinds) / sum(self.texts[kind] for kind in kinds)
+        counts: dict[str, list[bool]] = getattr(self, of)
+        hits = [hit for kind in kinds for hit in counts[kind]]
+        return 100 * sum(hits) / len(hits)
 
 
-def leave_each_family_out(*, with_model: bool = True) -> tuple[Tally, Tally]:
-    """Return how attacks and benign texts fared, each judged by a detector that was made without it.
-
-    A family is left out with its signals, the words that only those use, and its examples; every twelfth benign text is
-    left out with it. The words of the other classes were written with all families in mind: see docs/policy.md.
-    """
-    attacks, benign = Tally(), Tally()
-    examples = read_examples()
-    for family, held in _folds(examples):
-        table = read_table(without={family})
-        kept = [example for example in examples if example not in held]
-        detector = Detector(table, model_of(kept, table) if with_model else None)
-        for example in held:
-            score = detector.score(example.text, normalise(example.text)).score
-            (attacks if example.is_attack else benign).add(example.family, score)
-    return attacks, benign
+def validate() -> tuple[Tally, list[Choice]]:
+    """Return how texts fared that were left out, and what was chosen for each family without it."""
+    tally, choices = Tally(), []
+    for _family, choice, scores in nested(read_examples()):
+        choices.append(choice)
+        for kind, values in scores.of.items():
+            tally.add(kind, values, threshold=choice.threshold)
+    return tally, choices
 
 
-def _folds(examples: Sequence[Example]) -> Iterator[tuple[str, frozenset[Example]]]:
-    families = sorted({example.family for example in examples if example.is_attack})
-    benign = [example for example in examples if not example.is_attack]
-    for number, family in enumerate(families):
-        attacks = {example for example in examples if example.is_attack and example.family == family}
-        yield family, frozenset(attacks | set(benign[number :: len(families)]))
+def signals_alone() -> Tally:
+    """Return how the attacks fared by the signals of the other families, without a model."""
+    tally = Tally()
+    examples = [example for example in read_examples() if example.is_attack]
+    for family in sorted({example.family for example in examples}):
+        detector = Detector(read_table(without={family} - {"encoding"}))
+        held = [example.text for example in examples if example.family == family]
+        scores = [detector.score(text, normalise(text)).score for text in held]
+        tally.add(family, scores, threshold=FLAGGED)
+    return tally

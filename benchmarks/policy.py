@@ -1,6 +1,6 @@
 """Measure the policy engine: what it finds, what it finds wrongly, and what it costs.
 
-`python benchmarks/policy.py [--quick] [--check]`; what each figure means is in docs/benchmarks.md.
+`python benchmarks/policy.py [--quick] [--part PART] [--check]`; what each figure means is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 from benchmarks import _settings  # before anything of the portal is imported
 from benchmarks._evasions import EVASIONS, keywords, ordinary_text, sentence
 from benchmarks._figures import percentile, spread
-from benchmarks._injections import RISKY, leave_each_family_out
+from benchmarks._injections import signals_alone, validate
 from benchmarks._report import Goal, Report, Row
 from policy.engine import evaluate
 from policy.injection import default_detector
 from policy.ruleset import DEFAULT_RULES, PolicyRule, RuleSet, make_rule_set, read_rules
 from policy.services import OutputScreen
+from policy.training.validation import LIMITS, families_of
 from policy.training.wording import read_examples
 
 KEYWORDS = 100_000
@@ -56,10 +57,13 @@ def main() -> int:
     began = time.perf_counter()
     rules = rules_with(words)
     built_s = time.perf_counter() - began
-    _report_recall(report, rules, words, samples=400 if options.quick else 4000)
-    _report_default_rules(report)
-    _report_injections(report)
-    _report_cost(report, rules, built_s, rounds=5 if options.quick else 30)
+    if options.part in ("all", "keywords"):
+        _report_recall(report, rules, words, samples=400 if options.quick else 4000)
+        _report_default_rules(report)
+    if options.part in ("all", "injections"):
+        _report_injections(report)
+    if options.part in ("all", "cost"):
+        _report_cost(report, rules, built_s, rounds=5 if options.quick else 30)
     report.print()
     return 1 if options.check and report.missed else 0
 
@@ -82,6 +86,7 @@ def rules_with(words: list[str]) -> RuleSet:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what the policy engine finds and what it costs.")
     parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
+    parser.add_argument("--part", choices=("all", "keywords", "injections", "cost"), default="all")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is missed")
     return parser.parse_args()
 
@@ -104,42 +109,43 @@ def _report_default_rules(report: Report) -> None:
     own = read_rules(DEFAULT_RULES).rules
     rules = make_rule_set([rule for rule in own if rule.kind != "injection"], version="bench")
     texts = [example for example in read_examples() if not example.is_attack]
-    for name, kinds, limit in _BENIGN:
+    for name, (kinds, limit) in LIMITS.items():
         chosen = [example.text for example in texts if example.family in kinds]
         wrong = sum(evaluate(text, rules).action in ("block", "redact") for text in chosen)
         figure = f"false positives, {name} ({len(chosen)})"
         report.add(Row(figure=figure, value=100 * wrong / len(chosen), unit="%", goal=Goal("≤", limit)))
 
 
-_BENIGN = (
-    ("ordinary chat", ("chat",), 1.0),
-    ("law text", ("statute",), 0.5),
-    ("risky-looking", tuple(sorted(RISKY)), 3.0),
-)
-
-
 def _report_injections(report: Report) -> None:
-    attacks, benign = leave_each_family_out()
-    bare, _ = leave_each_family_out(with_model=False)
-    families = sorted(attacks.texts)
+    (tally, choices), bare = validate(), signals_alone()
+    families = families_of(read_examples())
     report.section(
-        "Injections of a family left out of signals and model (score 0.7; baseline: signals alone)"
+        "Injections of a family that signals, model and numbers were made without (baseline: signals alone)"
     )
     for family in families:
-        found, alone = attacks.rate([family]), bare.rate([family])
-        report.add(Row(figure=f"recall, {family}", value=found, unit="%", baseline=alone))
-    mean, mean_bare = attacks.rate(families), bare.rate(families)
-    report.add(
-        Row(figure="recall, all families", value=mean, unit="%", baseline=mean_bare, goal=Goal("≥", 75))
+        report.add(
+            Row(
+                figure=f"recall, {family}", value=tally.rate([family]), unit="%", baseline=bare.rate([family])
+            )
+        )
+    found = Row(
+        figure="recall, all families",
+        value=tally.rate(families),
+        unit="%",
+        baseline=bare.rate(families),
+        goal=Goal("≥", 75),
     )
-    refused = attacks.rate(families, of="blocked")
+    report.add(found)
+    refused = tally.rate(families, of="blocked")
     report.add(Row(figure="  refused outright (score 0.9)", value=refused, unit="%"))
+    thresholds = [choice.threshold for choice in choices]
+    report.add(Row(figure="  scores chosen, median", value=percentile(thresholds, 50), unit=""))
     report.section("False alarms of the same detectors on benign texts that they were made without")
-    for name, kinds, limit in _BENIGN:
-        report.add(Row(figure=name, value=benign.rate(kinds), unit="%", goal=Goal("≤", limit)))
-    report.add(Row(figure="prose and instructions", value=benign.rate(["prose"]), unit="%"))
-    everything = sorted(benign.texts)
-    report.add(Row(figure="  refused outright, all", value=benign.rate(everything, of="blocked"), unit="%"))
+    for name, (kinds, limit) in LIMITS.items():
+        report.add(Row(figure=name, value=tally.rate(kinds), unit="%", goal=Goal("≤", limit)))
+    report.add(Row(figure="prose and instructions", value=tally.rate(["prose"]), unit="%"))
+    everything = sorted(tally.flagged.keys() - set(families))
+    report.add(Row(figure="  refused outright, all", value=tally.rate(everything, of="blocked"), unit="%"))
 
 
 def _report_cost(report: Report, rules: RuleSet, built_s: float, *, rounds: int) -> None:

@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MAGIC = b"GGUF"
 MAX_PAIRS = 4096
@@ -41,10 +41,13 @@ BLOCKS = {
 KEY = re.compile(rb"[\x21-\x7e]{1,256}")
 VOCABULARY = "tokenizer."
 TEMPLATE = "tokenizer.chat_template"
-TOKENS = "tokenizer.ggml.tokens"
+TOKENS, TOKEN_KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+# llama.h, llama_token_type: unknown, control, user-defined.
+ALWAYS_SPECIAL, SPECIAL_IN_TEMPLATES = frozenset({2, 3}), 4
 
 Scalar = int | float | bool | str
 Value = Scalar | tuple[int | float | bool, ...]
+Lists = dict[str, list[Any]]
 
 
 class GgufError(ValueError):
@@ -101,11 +104,39 @@ def read_tokens(file: BinaryIO, *, file_bytes: int) -> tuple[str, list[str]]:
     """Read the architecture and the texts of the tokens, in the order of their ids. Raise GgufError."""
     reader = _Reader(file, limit=min(file_bytes, MAX_HEADER_BYTES))
     _version, _tensors, count = _read_counts(reader)
-    tokens: list[bytes] = []
-    pairs = _read_pairs(reader, count, tokens=tokens)[0]
-    return str(pairs.get("general.architecture", "")), [
-        token.decode("utf-8", errors="replace") for token in tokens
-    ]
+    lists: Lists = {TOKENS: []}
+    pairs = _read_pairs(reader, count, lists=lists)[0]
+    return str(pairs.get("general.architecture", "")), list(map(_text_of, lists[TOKENS]))
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialTexts:
+    """Hold the texts in which a tokenizer sees special tokens; `in_template` are those that the chat template writes.
+
+    Those of the second kind are ordinary words to the model where no template gives them a meaning.
+    """
+
+    control: tuple[str, ...] = ()
+    in_template: tuple[str, ...] = ()
+
+
+def read_special_texts(file: BinaryIO, *, file_bytes: int) -> SpecialTexts:
+    """Read which tokens are no ordinary text. Raise GgufError."""
+    reader = _Reader(file, limit=min(file_bytes, MAX_HEADER_BYTES))
+    _version, _tensors, count = _read_counts(reader)
+    lists: Lists = {TOKENS: [], TOKEN_KINDS: []}
+    template = str(_read_pairs(reader, count, lists=lists)[0].get(TEMPLATE, ""))
+    kinds = list(zip(map(_text_of, lists[TOKENS]), lists[TOKEN_KINDS], strict=False))
+    return SpecialTexts(
+        control=tuple(text for text, kind in kinds if kind in ALWAYS_SPECIAL),
+        in_template=tuple(text for text, kind in kinds if kind == SPECIAL_IN_TEMPLATES and text in template),
+    )
+
+
+def _text_of(token: object) -> str:
+    if not isinstance(token, bytes):
+        raise GgufError("the vocabulary has tokens that are no texts")
+    return token.decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +197,9 @@ def _read_counts(reader: _Reader) -> tuple[int, int, int]:
 
 
 def _read_pairs(
-    reader: _Reader, count: int, *, stop_before: str = "", tokens: list[bytes] | None = None
+    reader: _Reader, count: int, *, stop_before: str = "", lists: Lists | None = None
 ) -> tuple[dict[str, Value], dict[str, bytes]]:
-    """Read the pairs, and digests of those about the tokenizer; the texts of its tokens go to `tokens`."""
+    """Read the pairs, and digests of those about the tokenizer; the whole of some lists goes to `lists`."""
     pairs: dict[str, Value] = {}
     digests: dict[str, bytes] = {}
     seen: set[str] = set()
@@ -183,7 +214,7 @@ def _read_pairs(
         seen.add(key)
         if stop_before and key.startswith(stop_before):
             break
-        value = _read_value(reader, key=key, texts=tokens if key == TOKENS else None)
+        value = _read_value(reader, key=key, whole=(lists or {}).get(key))
         if value is not None:
             pairs[key] = value
         if key.startswith(VOCABULARY) and key != TEMPLATE:
@@ -191,10 +222,10 @@ def _read_pairs(
     return pairs, digests
 
 
-def _read_value(reader: _Reader, *, key: str, texts: list[bytes] | None) -> Value | None:
+def _read_value(reader: _Reader, *, key: str, whole: list[Any] | None) -> Value | None:
     kind = reader.number("I")
     if kind == ARRAY:
-        return _read_array(reader, texts=texts)
+        return _read_array(reader, whole=whole)
     if kind == STRING:
         data = reader.text(limit=MAX_TEXT_BYTES)
         if key == TEMPLATE:
@@ -215,7 +246,7 @@ def _read_scalar(reader: _Reader, kind: int) -> int | float | bool:
     return bool(value)
 
 
-def _read_array(reader: _Reader, *, texts: list[bytes] | None) -> tuple[int | float | bool, ...] | None:
+def _read_array(reader: _Reader, *, whole: list[Any] | None) -> tuple[int | float | bool, ...] | None:
     kind, count = reader.number("I"), reader.number("Q")
     reader.items += count
     if reader.items > MAX_ARRAY_ITEMS:
@@ -223,13 +254,15 @@ def _read_array(reader: _Reader, *, texts: list[bytes] | None) -> tuple[int | fl
     if kind == STRING:
         for _index in range(count):
             text = reader.text(limit=MAX_TEXT_BYTES)
-            if texts is not None:
-                texts.append(text)
+            if whole is not None:
+                whole.append(text)
         return None
     code = SCALARS.get(kind)
     if code is None:
         raise GgufError("the header has a list of an unknown type, or of lists")
     data = reader.take(count * struct.calcsize(code))
+    if whole is not None:
+        whole += struct.unpack(f"<{count}{code}", data)
     return struct.unpack(f"<{count}{code}", data) if count <= KEPT_ITEMS else None
 
 

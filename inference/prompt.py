@@ -8,10 +8,11 @@ apart, with spaces, so that the text stays readable and no token comes out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from inference.engine import ChatMessage, OverlongPrompt, Prompt
+from inference.engine import ChatMessage, EngineError, OverlongPrompt, Prompt
+from inference.gguf import SpecialTexts
 
 # `<|…|>` with plain or full-width bars covers ChatML (Qwen, SmolLM2), Llama 3, Phi and DeepSeek; the rest
 # are the turn marks of Llama 2, Mistral and Gemma. The class forbids `<`, so that the search takes linear
@@ -26,6 +27,8 @@ _MARK = re.compile(
 # More bytes per token than any real text has, over a whole context. What is larger is not worth a
 # tokenizer's time.
 MAX_BYTES_PER_TOKEN = 16
+# Marks that overlap need a second round; more than a few mean marks that spaces make.
+_MAX_ROUNDS = 8
 
 
 def _take_apart(match: re.Match[str]) -> str:
@@ -38,10 +41,51 @@ def neutralise_text(text: str) -> str:
     return _MARK.sub(_take_apart, text).encode("utf-8", "replace").decode("utf-8")
 
 
-def neutralise(prompt: Prompt) -> Prompt:
-    """Neutralise every message, the system prompt included: admins paste text as well."""
-    messages = tuple(ChatMessage(m.role, neutralise_text(m.content)) for m in prompt.messages)
-    return replace(prompt, messages=messages)
+class Marks:
+    """Texts that a tokenizer takes for special tokens, found in time linear in a text for each that it may hold.
+
+    One of a single character cannot be taken apart, and one of blanks alone is no mark: neither is kept.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._by_first: dict[str, list[str]] = {}
+        for text in sorted(set(texts), key=len, reverse=True):
+            if len(text) > 1 and not text.isspace():
+                self._by_first.setdefault(text[0], []).append(text)
+
+    def take_apart(self, text: str) -> str:
+        """Put spaces into every mark, until none is left. Raise EngineError where that has no end."""
+        for _round in range(_MAX_ROUNDS):
+            found = self._in(text)
+            if not found:
+                return text
+            for mark in found:
+                text = text.replace(mark, f"{mark[0]} {mark[1:-1]} {mark[-1]}")
+        raise EngineError
+
+    def _in(self, text: str) -> list[str]:
+        likely = (marks for first, marks in self._by_first.items() if first in text)
+        return [mark for marks in likely for mark in marks if mark in text]
+
+
+class Neutraliser:
+    """Take apart what a model's tokenizer would take for its own marks, whatever they look like.
+
+    Control tokens are taken apart in every message, the system prompt included: admins paste text as well. Special
+    words of the template, such as those around a tool's answer, are left to the model's own earlier answers.
+    """
+
+    def __init__(self, special: SpecialTexts) -> None:
+        self._anywhere = Marks(special.control)
+        self._by_people = Marks((*special.control, *special.in_template))
+
+    def __call__(self, prompt: Prompt) -> Prompt:
+        """Return the prompt without a mark. Raise EngineError where one cannot be taken apart."""
+        return replace(prompt, messages=tuple(map(self._message, prompt.messages)))
+
+    def _message(self, message: ChatMessage) -> ChatMessage:
+        marks = self._anywhere if message.role == "assistant" else self._by_people
+        return ChatMessage(message.role, marks.take_apart(neutralise_text(message.content)))
 
 
 class Trimmer:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from inference import confinement
 from inference.cage.cage import Cage, CageIncomplete
@@ -28,7 +29,9 @@ from inference.engine import (
     WorkerSpec,
 )
 from inference.engines import find_engine
-from inference.prompt import neutralise
+from inference.engines.gguf import special_texts
+from inference.gguf import SpecialTexts
+from inference.prompt import Neutraliser
 from inference.wire import (
     MAX_TO_WORKER,
     Broken,
@@ -138,8 +141,9 @@ class Running:
 class Worker:
     """Dispatch messages to an engine, each generation in a thread of its own."""
 
-    def __init__(self, engine: Engine, spec: WorkerSpec, outlet: Outlet) -> None:
+    def __init__(self, engine: Engine, spec: WorkerSpec, outlet: Outlet, special: SpecialTexts) -> None:
         self._engine = engine
+        self._neutralise = Neutraliser(special)
         self._outlet = outlet
         self._threads = ThreadPoolExecutor(spec.slots, thread_name_prefix="turn")
         # What is erased shall not wait until a turn has ended.
@@ -166,7 +170,7 @@ class Worker:
     def _count(self, number: int, prompt: Prompt) -> None:
         tokens = -1
         try:
-            tokens = self._engine.count_tokens(neutralise(prompt))
+            tokens = self._engine.count_tokens(self._neutralise(prompt))
         except EngineError:
             pass
         finally:
@@ -175,7 +179,7 @@ class Worker:
     def _run(self, turn: int, prompt: Prompt, running: Running) -> None:
         last: FromWorker = Refused(turn, "engine_error")
         try:
-            last = Ended(turn, self._engine.generate(neutralise(prompt), running))
+            last = Ended(turn, self._engine.generate(self._neutralise(prompt), running))
         except OverlongPrompt:
             last = Refused(turn, "too_long")
         except Unsupported:
@@ -193,7 +197,7 @@ def _messages(inward: int) -> Iterator[ToWorker]:
         yield from map(decode_to_worker, splitter.feed(data))
 
 
-def _load(spec: WorkerSpec, cage: Cage) -> tuple[Engine, WorkerReport]:
+def _load(spec: WorkerSpec, cage: Cage) -> tuple[Engine, WorkerReport, SpecialTexts]:
     """Load the model inside the cage, then close it. Raise LoadError."""
     os.nice(spec.niceness)  # The threads of the engine inherit it.
     make_engine = find_engine(spec)
@@ -202,10 +206,11 @@ def _load(spec: WorkerSpec, cage: Cage) -> tuple[Engine, WorkerReport]:
         cage.require()
     engine = make_engine(spec)
     report = engine.report()
+    special = special_texts(Path(spec.model_path)) if spec.model_path else SpecialTexts()
     cage.lock()
     if spec.sandbox == "strict":
         cage.require_all()
-    return engine, replace(report, cage=cage.checks)
+    return engine, replace(report, cage=cage.checks), special
 
 
 def _serve(inward: int, outward: int, cage: Cage) -> None:
@@ -214,14 +219,14 @@ def _serve(inward: int, outward: int, cage: Cage) -> None:
     match next(messages, None):
         case Open(spec):
             try:
-                engine, report = _load(spec, cage)
+                engine, report, special = _load(spec, cage)
             except CageIncomplete as error:
                 Outlet(outward).send(Broken(error.code, error.checks))
             except LoadError as error:
                 Outlet(outward).send(Broken(error.code))
             else:
                 outlet = Outlet(outward)
-                worker = Worker(engine, spec, outlet)
+                worker = Worker(engine, spec, outlet, special)
                 outlet.send(Ready(report))
                 for message in messages:
                     worker.handle(message)

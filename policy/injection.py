@@ -18,7 +18,7 @@ from policy.wording import Wording, default_wording
 
 # Signals add up over about a page of Chinese, or half a page of English.
 PASSAGE_CHARS = 1200
-# Points that make an even chance; 0.7 takes 0.85 more.
+# Points that make an even chance; 0.74 takes 1.05 more.
 EVEN_POINTS = 3.0
 # What is encoded and holds a signal means to hide it.
 HIDDEN_POINTS = 1.5

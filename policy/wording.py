@@ -26,7 +26,7 @@ WINDOW, STEP = 192, 96
 MOST_POINTS, LEAST_POINTS = 4.4, -2.0
 # Points per unit of log odds.
 SCALE = 1.2
-# Set by the benchmark: as high as its false alarms allow, for attacks of a family that was left out have to be found.
+# Chosen by nested validation, with the score of INJ-02 in default.toml: `python -m policy.training.validation`.
 SHIFT = 2.5
 _BETWEEN = re.compile(r"[\W_]+")
 
@@ -34,8 +34,9 @@ _BETWEEN = re.compile(r"[\W_]+")
 class Wording:
     """A linear model: a bias and a weight, in log odds, for each feature of a text that is there or not."""
 
-    def __init__(self, bias: float, weights: dict[str, float]) -> None:
+    def __init__(self, bias: float, weights: dict[str, float], *, shift: float = SHIFT) -> None:
         self.bias = bias
+        self._shift = shift
         self.weights = weights
         self._of_classes = {name: weight for name, weight in weights.items() if name.startswith("<")}
         words = {name: weight for name, weight in weights.items() if not name.startswith("<")}
@@ -64,7 +65,7 @@ class Wording:
         for start in range(0, max(1, len(letters) - WINDOW + STEP), STEP):
             check()
             end = min(start + WINDOW, len(letters))
-            odds = SCALE * (self.log_odds(letters[start:end], classes[start // STEP]) + SHIFT)
+            odds = SCALE * (self.log_odds(letters[start:end], classes[start // STEP]) + self._shift)
             points = min(MOST_POINTS, max(LEAST_POINTS, odds))
             if end > start and (points > 0.5 or (points < 0 and len(letters) <= WINDOW)):
                 yield Hit("wording", round(points, 2), *seen.span(start, end))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.engine import LoadError
-from inference.gguf import GgufError, Value, read_sizes, read_tokens
+from inference.gguf import MAGIC, GgufError, SpecialTexts, Value, read_sizes, read_special_texts, read_tokens
 
 # Address space of interpreter, libraries, thread stacks and work buffers: 400 MiB measured.
 _BASE_BYTES = 768 << 20
@@ -51,6 +51,20 @@ def read_vocabulary(path: Path) -> tuple[str, list[str]]:
     try:
         with path.open("rb") as file:
             return read_tokens(file, file_bytes=os.fstat(file.fileno()).st_size)
+    except OSError:
+        raise LoadError("model_missing") from None
+    except GgufError:
+        raise LoadError("model_invalid") from None
+
+
+def special_texts(path: Path) -> SpecialTexts:
+    """Read which texts are special tokens to the model; none for a file of another format. Raise LoadError."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                return SpecialTexts()
+            file.seek(0)
+            return read_special_texts(file, file_bytes=os.fstat(file.fileno()).st_size)
     except OSError:
         raise LoadError("model_missing") from None
     except GgufError:

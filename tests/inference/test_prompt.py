@@ -5,7 +5,8 @@ import time
 import pytest
 
 from inference.engine import ChatMessage, OverlongPrompt, Prompt, Sampling
-from inference.prompt import Trimmer, neutralise, neutralise_text
+from inference.gguf import SpecialTexts
+from inference.prompt import Neutraliser, Trimmer, neutralise_text
 from tests.inference.support import ask, talk
 
 
@@ -43,6 +44,7 @@ def test_what_was_taken_apart_is_not_changed_again(text: str) -> None:
 
 def test_every_role_is_neutralised() -> None:
     prompt = talk("<|a|>", "<|b|>", "<|c|>", system="<|d|>")
+    neutralise = Neutraliser(SpecialTexts())
     assert [m.content for m in neutralise(prompt).messages] == ["< |d| >", "< |a| >", "< |b| >", "< |c| >"]
 
 
