@@ -1,21 +1,24 @@
 """Have the rules of each organisation at hand, and follow what is published, in every process.
 
 An idle process asks the database nothing: whether something was published shows in the stamp file, and in messages of
-the channel layer. The first turn after that waits for its organisation's rules, which are put together off the event
-loop; turns that run go on with theirs.
+the channel layer. Where machines may share the database and nothing else, or a message got lost, a turn asks the
+database which version is in force once what it knows is `REREAD_S` old. The first turn after a change waits for its
+organisation's rules, which are put together off the event loop; turns that run go on with theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
+import time
 import zlib
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from common.errors import PortalError
 from common.threads import in_database_thread
@@ -30,14 +33,18 @@ from tenants.scope import current_tenant_id, tenant_scope
 
 logger = logging.getLogger("portal.policy")
 
+# What is published holds everywhere within three seconds; SQLite is one machine's, whose stamp file tells at once.
+REREAD_S = 2.0
+
 _FAILURES = (RuleFileError, PortalError, DatabaseError, zlib.error, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Rules as they were put together, and what was seen before they were read."""
+    """Rules as they were put together, and what was seen, and when, before they were read."""
 
     seen: tuple[int, Stamp]
+    read_at: float
     version: UUID | None
     rules: RuleSet
 
@@ -47,6 +54,7 @@ class _Read:
     """What the database says: which version is in force, and its layer, or `known` where that was kept already."""
 
     seen: tuple[int, Stamp]
+    read_at: float
     version: UUID | None
     name: str
     layer: list[LayerRule]
@@ -54,9 +62,10 @@ class _Read:
 
 
 class RuleSets:
-    """The rules in force, by organisation. Any thread may ask."""
+    """The rules in force, by organisation, looked up again after `reread_s`. Any thread may ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reread_s: float = math.inf) -> None:
+        self._reread_s = reread_s
         self._kept: dict[UUID, _Kept] = {}
         self._locks: dict[UUID, threading.Lock] = {}
         self._told = 0
@@ -72,7 +81,9 @@ class RuleSets:
     def at_hand(self, tenant_id: UUID) -> RuleSet | None:
         """Return the rules in force, None where something may have been published since they were read."""
         kept = self._kept.get(tenant_id)
-        return kept.rules if kept is not None and kept.seen == self._seen() else None
+        if kept is None or kept.seen != self._seen() or time.monotonic() - kept.read_at > self._reread_s:
+            return None
+        return kept.rules
 
     def load(self, tenant_id: UUID) -> RuleSet:
         """Return the rules in force. Synchronous code only. Raises PolicyUnavailable."""
@@ -102,14 +113,14 @@ class RuleSets:
         return self._told, read_stamp()
 
     def _read(self, tenant_id: UUID) -> _Read:
-        seen, kept = self._seen(), self._kept.get(tenant_id)
+        seen, read_at, kept = self._seen(), time.monotonic(), self._kept.get(tenant_id)
         try:
             with tenant_scope(tenant_id):
                 current = current_version()
                 version = current.pk if current is not None else None
                 known = kept.rules if kept is not None and kept.version == version else None
                 layer = [] if known is not None else layer_of(current)
-                return _Read(seen, version, name_of(current), layer, known)
+                return _Read(seen, read_at, version, name_of(current), layer, known)
         except _FAILURES as error:
             logger.error("the rules of an organisation could not be read: %s", where(error))
             raise PolicyUnavailable from None
@@ -120,14 +131,14 @@ class RuleSets:
             kept = self._kept.get(tenant_id)
             same = kept.rules if kept is not None and kept.version == read.version else read.known
             rules = same or _compose(read)
-            self._kept[tenant_id] = _Kept(read.seen, read.version, rules)
+            self._kept[tenant_id] = _Kept(read.seen, read.read_at, read.version, rules)
             return rules
 
 
 @cache
 def rule_sets() -> RuleSets:
     """Return this process's rule sets."""
-    return RuleSets()
+    return RuleSets(reread_s=math.inf if connection.vendor == "sqlite" else REREAD_S)
 
 
 def _compose(read: _Read) -> RuleSet:

@@ -107,7 +107,8 @@ def split(
 ) -> tuple[list[Example], list[Example]]:
     """Return what is left out, those families and one part of the benign texts, and the rest."""
     counted: Counter[str] = Counter()
-    held, kept = [], []
+    held: list[Example] = []
+    kept: list[Example] = []
     for example in examples:
         at = counted[example.family]
         counted[example.family] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +26,7 @@ from policy.budget import BudgetSpent
 from policy.engine import find_matches
 from policy.errors import ConsentInPlace
 from policy.models import RuleSetVersion
-from policy.serving import rule_sets
+from policy.serving import REREAD_S, RuleSets, rule_sets
 from tenants.scope import tenant_scope
 from tests.chat.test_pipeline import agree
 from tests.conftest import Cast
@@ -235,3 +237,21 @@ async def test_an_idle_portal_asks_the_database_nothing_about_rules(
     monkeypatch.setattr("policy.serving.current_version", forbidden)
     assert await rule_sets().aload(tenant_id) is rules
     assert rule_sets().load(tenant_id) is rules
+
+
+async def test_what_no_message_told_is_found_out_in_time(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on another machine without Redis: the database is all that the two have in common."""
+    tenant_id = cast.officer.tenant_id
+    assert tenant_id is not None
+    here = RuleSets(reread_s=REREAD_S)
+    before = await here.aload(tenant_id)
+    with monkeypatch.context() as deaf:
+        deaf.setattr("policy.lifecycle.announce_rules", lambda: None)
+        await in_database_thread(put_in_force)(cast.officer, NOTED)
+    assert await here.aload(tenant_id) is before
+    began = time.monotonic()
+    while (found := await here.aload(tenant_id)).version == before.version:
+        assert time.monotonic() - began < 3
+        await asyncio.sleep(0.1)
+    assert found.version.endswith(".1")
+    assert (await RuleSets().aload(tenant_id)).version == found.version
