@@ -21,6 +21,7 @@ from accounts.linking import identities_of, link_identity, unlink_identity
 from accounts.models import User
 from accounts.provider_models import IdentityProvider
 from accounts.providers import enabled_providers
+from accounts.recent import require_recent_sign_in
 from accounts.sso.completing import LINK, take_pending_link
 from accounts.sso.views import send
 from accounts.sso.ways import KINDS
@@ -36,12 +37,12 @@ def identities(request: HttpRequest) -> HttpResponse:
     context = {
         "identities": linked,
         "others": [each for each in _own_providers(account) if each.pk not in taken],
-        "has_password": account.has_usable_password(),
     }
     return render(request, "account/identities.html", context)
 
 
 @require_safe
+@require_recent_sign_in
 def add(request: HttpRequest, provider_id: UUID) -> HttpResponse:
     """Send the person to a provider of their organisation, to prove who they are there."""
     row = _find(cast(User, request.user), provider_id)
@@ -49,6 +50,7 @@ def add(request: HttpRequest, provider_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@require_recent_sign_in
 def link(request: HttpRequest) -> HttpResponse:
     """Ask whether the identity that was just proved is to be linked, and link it."""
     pending = take_pending_link(request)
@@ -69,6 +71,7 @@ def link(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@require_recent_sign_in
 def unlink(request: HttpRequest, identity_id: UUID) -> HttpResponse:
     """Unlink one of the person's own identities, which ends all their sessions. Raises NotFound for any other's."""
     account = cast(User, request.user)

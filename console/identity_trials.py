@@ -13,6 +13,7 @@ from accounts.errors import NotInAnyGroup
 from accounts.provider_models import IdentityProvider
 from accounts.role_mapping import role_for_groups
 from accounts.roles import Role
+from accounts.sso import trial as sso_trial
 
 if TYPE_CHECKING:
     from accounts.directory.trial import ServerTrial, Step
@@ -24,6 +25,10 @@ NAMES: dict[str, Promise] = {
     "bind": _("Sign in as the reader"),
     "search": _("Find people"),
     "groups": _("Find groups"),
+    "discovery": _("Read what the provider publishes"),
+    "keys": _("Read its keys"),
+    "reach": _("Reach it"),
+    "answer": _("Ask about a ticket"),
 }
 FAULTS: dict[str, Promise] = {
     "unreachable": _("The server cannot be reached."),
@@ -35,6 +40,11 @@ FAULTS: dict[str, Promise] = {
     "no_such_base": _("There is no such place in the directory."),
     "nobody": _("Nobody, or more than one person, was found by this name."),
     "refused": _("The directory refuses what was asked."),
+    "certificate": _("Its certificate is not trusted, or is another host's."),
+    "issuer": _("The provider calls itself by another name than the issuer that is set."),
+    "address": _("An address that it publishes is missing, or the portal may not call it."),
+    "none": _("It publishes no keys."),
+    "form": _("What answers there is no such provider."),
 }
 TONES = {"ok": "ok", "failed": "danger", "skipped": "mute"}
 STATES: dict[str, Promise] = {"ok": _("Good"), "failed": _("Failed"), "skipped": _("Not tried")}
@@ -74,13 +84,19 @@ def shown(provider: IdentityProvider, trials: list[ServerTrial]) -> list[ShownTr
     ]
 
 
-def _step(step: Step) -> ShownStep:
+def shown_way(provider: IdentityProvider, steps: list[sso_trial.Step]) -> list[ShownTrial]:
+    """Return the trial of a CAS server or OpenID provider in words."""
+    server = provider.settings.get("issuer") or provider.settings.get("server_url", "")
+    return [ShownTrial(str(server), tuple(map(_step, steps)), (), "")]
+
+
+def _step(step: Step | sso_trial.Step) -> ShownStep:
     return ShownStep(
         str(NAMES[step.name]), TONES[step.state], str(STATES[step.state]), _detail(step), step.took_ms
     )
 
 
-def _detail(step: Step) -> str:
+def _detail(step: Step | sso_trial.Step) -> str:
     if step.state == "failed":
         return str(FAULTS.get(step.detail, step.detail))
     if step.name == "groups" and step.detail:

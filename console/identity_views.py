@@ -30,10 +30,11 @@ from accounts.providers import (
 )
 from accounts.recent import require_recent_sign_in
 from accounts.roles import IDENTITY_MANAGE
+from accounts.sso import trial as sso_trial
 from common.access import PermissionMissing, require_permission
 from common.errors import NotFound
 from console.identity_forms import ProviderForm, draft_of, form_of, read_form, with_faults
-from console.identity_trials import shown
+from console.identity_trials import shown, shown_way
 from tenants.models import Tenant
 
 P = ParamSpec("P")
@@ -158,10 +159,11 @@ def delete(request: HttpRequest, code: str, provider_id: UUID) -> HttpResponse:
 @require_POST
 @require_permission(IDENTITY_MANAGE)
 def test(request: HttpRequest, code: str, provider_id: UUID) -> HttpResponse:
-    """Try a directory and show each step."""
+    """Try a provider and show each step."""
     tenant, row = _found(request, code, provider_id)
     if row.kind != ProviderKind.LDAP:
-        raise NotFound
+        steps = sso_trial.try_out(row, by=_viewer(request))
+        return _edit_page(request, tenant, form_of(row.kind, row), row, trials=shown_way(row, steps))
     name = request.POST.get("person", "")[:64]
     try:
         trials = try_out(row, by=_viewer(request), name=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts.provider_models import IdentityProvider
 from accounts.sso.trial import try_out
@@ -12,6 +13,7 @@ from audit.models import AuditEvent
 from common.access import PermissionMissing
 from tests.accounts.provider_support import organisation_of
 from tests.accounts.sso.support import open_cas, open_oidc
+from tests.accounts.support import sign_in
 from tests.conftest import Cast
 from tests.providers.server import Providers
 
@@ -67,3 +69,13 @@ def test_nobody_else_tries_a_provider(oidc: IdentityProvider, cast: Cast) -> Non
     for person in (cast.member, cast.officer, cast.auditor, cast.outsider):
         with pytest.raises(PermissionMissing):
             try_out(oidc, by=person)
+
+
+def test_the_console_shows_each_step(
+    oidc: IdentityProvider, cas: IdentityProvider, cast: Cast, providers: Providers, client: Client
+) -> None:
+    sign_in(client, "wei")
+    for row, found in ((oidc, providers.issuer), (cas, "CAS 3.0")):
+        page = client.post(f"/console/identity/north/{row.pk}/test/")
+        assert page.status_code == 200
+        assert f"<td>{found}</td>" in page.text
