@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.errors import ChangeRefused
 from accounts.linking import identities_of, link_identity, unlink_identity
 from accounts.models import User
-from accounts.provider_models import IdentityProvider
+from accounts.provider_models import Identity, IdentityProvider
 from accounts.providers import enabled_providers
 from accounts.recent import require_recent_sign_in
 from accounts.sso.completing import LINK, take_pending_link
@@ -42,10 +42,13 @@ def identities(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@require_recent_sign_in
 def add(request: HttpRequest, provider_id: UUID) -> HttpResponse:
     """Send the person to a provider of their organisation, to prove who they are there."""
-    row = _find(cast(User, request.user), provider_id)
+    return _prove(request, _find(cast(User, request.user), provider_id))
+
+
+@require_recent_sign_in
+def _prove(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
     return send(request, row, process=AuthProcess.CONNECT, next_url=None, account=str(request.user.pk))
 
 
@@ -71,15 +74,19 @@ def link(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@require_recent_sign_in
 def unlink(request: HttpRequest, identity_id: UUID) -> HttpResponse:
     """Unlink one of the person's own identities, which ends all their sessions. Raises NotFound for any other's."""
     account = cast(User, request.user)
     found = next((each for each in identities_of(account) if each.pk == identity_id), None)
     if found is None:
         raise NotFound
+    return _unlink(request, found)
+
+
+@require_recent_sign_in
+def _unlink(request: HttpRequest, identity: Identity) -> HttpResponse:
     try:
-        unlink_identity(found, by=account)
+        unlink_identity(identity, by=cast(User, request.user))
     except ChangeRefused:
         messages.error(request, gettext("This is your only way to sign in. Link another one first."))
     return redirect("identities")
