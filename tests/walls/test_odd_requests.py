@@ -214,6 +214,13 @@ def test_very_long_fields_are_no_error(size: int, cast: Cast) -> None:
         assert browser(None).post("/accounts/login/", LOGIN | {name: "x" * size}).status_code in (200, 400)
 
 
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_signing_in_leads_to_another_host_by_no_name(target: str, cast: Cast) -> None:
+    response = browser(None).post("/accounts/login/", LOGIN | dict.fromkeys(NEXTS, target))
+    assert response.status_code == 302
+    assert not leads_away(response["Location"])
+
+
 def test_a_session_that_somebody_chose_is_not_taken(cast: Cast) -> None:
     """Neither one that never was, nor the one that an attacker got before and puts into the victim's browser."""
     attacker = browser(None)
