@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.errors import ChangeRefused
 from accounts.models import User
+from accounts.recent import is_recent, require_recent_sign_in
 from accounts.roles import API_USE
 from accounts.token_forms import TokenForm
 from accounts.tokens import Given, are_allowed, create_token, list_tokens, revoke_token
@@ -24,7 +25,12 @@ from common.access import require_permission
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(API_USE)
 def tokens(request: HttpRequest) -> HttpResponse:
-    """Show one's tokens, and make one: its text stands in the answer, once."""
+    """Show one's tokens, and make one for who has shown a moment ago that it is them."""
+    return _make(request) if request.method == "POST" else _tokens(request)
+
+
+def _tokens(request: HttpRequest) -> HttpResponse:
+    """Show one's tokens, or make one: its text stands in the answer, once."""
     form, given = TokenForm(request.POST or None), None
     if form.is_valid():
         given = _create(request, form)
@@ -35,9 +41,13 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "given": given,
         "tokens": list_tokens(account),
         "are_allowed": are_allowed(cast(UUID, account.tenant_id)),
+        "is_recent": is_recent(request),
         "most_days": settings.PORTAL.token_days,
     }
     return render(request, "account/tokens.html", context, status=400 if form.errors else 200)
+
+
+_make = require_recent_sign_in(_tokens)
 
 
 @require_POST

@@ -62,6 +62,8 @@ urlpatterns = [
     path(
         "users/<uuid:account_id>/tokens/<uuid:token_id>/revoke/", user_views.revoke, name="user_token_revoke"
     ),
+    path("users/<uuid:account_id>/unlock/", user_views.unlock, name="user_unlock"),
+    path("users/<uuid:account_id>/reset-factors/", user_views.reset_factors, name="user_reset_factors"),
     path("users/<uuid:account_id>/edit/", user_views.edit, name="user_edit"),
     path("users/<uuid:account_id>/role/", user_views.role, name="user_role"),
     path("users/<uuid:account_id>/disable/", user_views.disable, name="user_disable"),

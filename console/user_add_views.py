@@ -18,6 +18,7 @@ from accounts.invitations import Invitation, renew_invitation
 from accounts.models import User
 from accounts.onboarding import Welcome, add_account, appoint_first_admin, renew_first_admin
 from accounts.passwords import give_temporary_password
+from accounts.recent import require_recent_sign_in
 from accounts.roles import ACCOUNT_MANAGE, TENANT_MANAGE
 from common.access import require_permission
 from console.user_forms import AddForm, FirstAdminForm
@@ -27,6 +28,7 @@ from tenants.models import Tenant
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def add(request: HttpRequest) -> HttpResponse:
     """Add somebody to the own organisation, or an operator."""
     viewer = _viewer(request)
@@ -44,6 +46,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def reset_password(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Give a temporary password in place of one that was forgotten."""
     account = managed_account(_viewer(request), account_id)
@@ -56,6 +59,7 @@ def reset_password(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def invite(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Hand out another invitation link; the one before is worthless then."""
     account = managed_account(_viewer(request), account_id)
@@ -68,6 +72,7 @@ def invite(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def first_admin(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Appoint an organisation's first administrator, or renew the invitation of one who has never come in."""
     tenant, viewer = get_object_or_404(Tenant, pk=tenant_id), _viewer(request)

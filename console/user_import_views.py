@@ -23,6 +23,7 @@ from accounts.import_models import AccountImport
 from accounts.importing import Handed
 from accounts.listing import matching, state_of
 from accounts.models import User
+from accounts.recent import require_recent_sign_in
 from accounts.roles import ACCOUNT_IMPORT
 from accounts.roster import Roster, read_roster
 from accounts.sheets import write_sheet
@@ -35,6 +36,7 @@ REFRESH_S = "2"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(ACCOUNT_IMPORT)
+@require_recent_sign_in
 def choose(request: HttpRequest) -> HttpResponse:
     """Take a file and look at it; one with a fault goes no further."""
     form, roster = ImportForm(request.POST or None, request.FILES or None), None
@@ -62,6 +64,7 @@ def run(request: HttpRequest, import_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_IMPORT)
+@require_recent_sign_in
 def begin(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Do it, or go on with what was stopped."""
 
@@ -94,6 +97,7 @@ def drop(request: HttpRequest, import_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_IMPORT)
+@require_recent_sign_in
 def take_list(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Give, once, what opens the new accounts."""
     kept = importing.find_import(import_id, by=_viewer(request))
@@ -109,6 +113,7 @@ def take_list(request: HttpRequest, import_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_IMPORT)
+@require_recent_sign_in
 def export(request: HttpRequest) -> HttpResponse:
     """Give the people that the list is narrowed to as a file."""
     viewer, wanted = _viewer(request), ListForm(request.POST).wanted()

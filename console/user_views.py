@@ -16,8 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import administration
 from accounts.errors import ChangeRefused
 from accounts.models import User
+from accounts.recent import require_recent_sign_in
 from accounts.roles import ACCOUNT_MANAGE
+from accounts.second_factor import reset_second_factor
 from accounts.tokens import list_tokens, revoke_token
+from accounts.unlocking import unlock_account
 from common.access import require_permission
 from common.errors import BadRequest, NotFound
 from console.user_forms import DetailsForm, ListForm, RoleForm
@@ -61,6 +64,7 @@ def edit(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def role(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Give a person another role."""
     account, form = managed_account(_viewer(request), account_id), RoleForm(request.POST)
@@ -72,6 +76,7 @@ def role(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def disable(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Shut a person out."""
     account = managed_account(_viewer(request), account_id)
@@ -81,6 +86,7 @@ def disable(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
 def enable(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Let a person in again."""
     account = managed_account(_viewer(request), account_id)
@@ -95,6 +101,28 @@ def end_sessions(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = managed_account(_viewer(request), account_id)
     act = partial(administration.sign_out_everywhere, account, by=_viewer(request))
     return _done(request, account, act, gettext("Signed out everywhere."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
+def unlock(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Forget somebody's failed sign-ins."""
+    account = managed_account(_viewer(request), account_id)
+    act = partial(unlock_account, account, by=_viewer(request))
+    return _done(request, account, act, gettext("The account is unlocked."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
+def reset_factors(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Take the second factors of somebody away who has lost them."""
+    account = managed_account(_viewer(request), account_id)
+    act = partial(reset_second_factor, account, by=_viewer(request))
+    return _done(
+        request, account, act, gettext("The second factors are taken away. What was open has ended.")
+    )
 
 
 @require_POST

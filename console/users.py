@@ -17,6 +17,7 @@ from accounts.provider_models import Identity
 from accounts.roles import Role
 from accounts.token_models import ApiToken
 from accounts.tokens import list_tokens
+from accounts.unlocking import has_failed
 from common.errors import NotFound
 from consent.services import standing_versions
 from console.artifacts import Mark
@@ -81,6 +82,8 @@ class PersonPage:
     tokens: list[ApiToken]
     may_reset: bool
     may_invite: bool
+    may_unlock: bool
+    has_factors: bool
 
 
 def users_page(viewer: User, *, wanted: Wanted, after: UUID | None, before: UUID | None) -> UsersPage:
@@ -117,6 +120,8 @@ def person_page(account: User, viewer: User) -> PersonPage:
         tokens=list_tokens(account) if viewer.tenant_id else [],
         may_reset=has_password,
         may_invite=not has_password and not identities,
+        may_unlock=has_failed(account),
+        has_factors=account.has_second_factor,
     )
 
 

@@ -214,3 +214,11 @@ def test_a_token_ends_by_itself(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_strangers_browser_is_sent_to_sign_in(cast: Cast, client: Client) -> None:
     assert client.get(PAGE)["Location"].startswith("/accounts/login/")
     assert not ApiToken.__subclasses__()
+
+
+def test_making_a_token_needs_somebody_who_has_just_shown_who_they_are(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.member)
+    assert client.post(PAGE, FORM)["Location"].startswith("/accounts/confirm/")
+    assert "Make the token" not in client.get(PAGE).text
+    assert list_tokens(cast.member) == []

@@ -12,6 +12,7 @@ from accounts.listing import COUNTED, PAGE_ROWS, Wanted, list_accounts
 from accounts.models import User, fold
 from audit.models import AuditEvent
 from tenants.models import Tenant
+from tests.accounts.support import sign_in
 from tests.conftest import Cast
 from tests.qwenportal.support import browser
 
@@ -141,7 +142,9 @@ def test_a_long_search_is_counted_up_to_a_bound_only(cast: Cast) -> None:
     assert list_accounts(cast.admin.tenant_id, wanted=Wanted()).total == COUNTED + PAGE_ROWS + 5
 
 
-@pytest.mark.parametrize("act", ["", "edit/", "role/", "disable/", "enable/", "end-sessions/"])
+@pytest.mark.parametrize(
+    "act", ["", "edit/", "role/", "disable/", "enable/", "end-sessions/", "unlock/", "reset-factors/"]
+)
 def test_people_of_others_look_like_nobody(act: str, cast: Cast) -> None:
     client = browser(cast.admin)
     fields = {"role": "member", "display_name": "X"}
@@ -225,3 +228,35 @@ def test_an_admin_without_separation_sees_the_officers_permissions(cast: Cast) -
     found = cells.search(client.get(LIST).text)
     assert found
     assert found.group(1).count("allowed") - found.group(1).count("not allowed") == 2
+
+
+SENSITIVE = ["role/", "disable/", "enable/", "reset-password/", "invite/", "unlock/", "reset-factors/"]
+
+
+@pytest.mark.parametrize("act", SENSITIVE)
+def test_what_is_sensitive_needs_somebody_who_has_just_shown_who_they_are(act: str, cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.admin)
+    response = client.post(f"{LIST}{cast.member.pk}/{act}", {"role": "auditor"})
+    assert (response.status_code, response["Location"][:18]) == (302, "/accounts/confirm/")
+    person = User.objects.get(pk=cast.member.pk)
+    assert (person.role, person.is_active, person.must_change_password) == ("member", True, False)
+
+
+@pytest.mark.parametrize("path", ["add/", "import/", "export/"])
+def test_adding_importing_and_exporting_need_it_too(path: str, cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.admin)
+    send = client.post if path == "export/" else client.get
+    assert send(f"{LIST}{path}")["Location"].startswith("/accounts/confirm/")
+
+
+def test_somebody_locked_out_is_let_in_on_the_page(cast: Cast, client: Client) -> None:
+    for _ in range(5):
+        sign_in(client, "mei", password="wrong every time")
+    assert sign_in(client, "mei").status_code == 429
+    admin = browser(cast.admin)
+    assert "Unlock" in admin.get(f"{LIST}{cast.member.pk}/").text
+    admin.post(f"{LIST}{cast.member.pk}/unlock/")
+    assert sign_in(client, "mei").status_code == 302
+    assert "Unlock" not in admin.get(f"{LIST}{cast.member.pk}/").text
