@@ -137,6 +137,7 @@ ACTIONS = (
     Action("model.retire", _("Model retired"), "info"),
     Action("model.choose", _("Model chosen"), "info"),
     Action("model.mismatch", _("Model no longer holds"), "danger"),
+    Action("model.stand_in", _("Model stands in for another"), "warn"),
     Action("report.make", _("Evidence report made"), "info"),
     Action("portal.start", _("Portal started"), "info"),
     Action("portal.stop", _("Portal stopped"), "info"),

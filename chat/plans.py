@@ -76,6 +76,14 @@ def read_plan(running: frozenset[str]) -> Plan:
     )
 
 
+def stand_ins() -> list[ModelArtifact]:
+    """Return what stands in, as far as the registry can tell: for models in use that were stopped."""
+    plan = read_plan(frozenset())
+    left = [tenant for tenant, wish in plan.wishes.items() if not wish]
+    first = dict.fromkeys(one for tenant in left for one in plan.substitutes.get(tenant, ())[:1])
+    return [plan.artifacts[digest] for digest in first]
+
+
 def _used_before() -> list[ModelArtifact]:
     """Return what was in use once, is approved still and was not rolled back from: the latest first."""
     used = ModelArtifact.objects.filter(status=Status.APPROVED, activated_at__isnull=False)

@@ -43,7 +43,7 @@ RESTARTING = 1012
 ASKS_AT_ONCE, ASKS_PER_SECOND = 30, 2
 
 
-Readiness = Literal["ok", "partly", "unavailable"]
+Readiness = Literal["ok", "stand-in", "partly", "unavailable"]
 
 
 class Socket(Protocol):
@@ -86,11 +86,13 @@ class Runtime:
 
     @property
     def readiness(self) -> Readiness:
-        """Return whether every model in use answers, or only some, which leaves organisations without one."""
+        """Return whether every model in use answers, or another in its place, or only some: the others' people wait."""
         answering = [pool.state == "ready" for pool in self.serving.pools]
         if not any(answering):
             return "unavailable"
-        return "ok" if all(answering) and self.serving.is_settled else "partly"
+        if not (all(answering) and self.serving.is_settled):
+            return "partly"
+        return "stand-in" if self.serving.standing_in else "ok"
 
     @property
     def pool(self) -> InferencePool | None:

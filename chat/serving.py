@@ -21,6 +21,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 
+from audit.services import record_event
 from chat.holdback import Holdback, Mending
 from chat.plans import CHANGED, Plan, read_plan
 from common.errors import PortalError
@@ -64,6 +65,7 @@ class Serving:
         self._awaited: frozenset[str] = frozenset()
         self._failed: frozenset[str] = frozenset()
         self._stopped: tuple[ModelArtifact, ...] = ()
+        self._recorded: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stamp = 0.0
@@ -189,6 +191,7 @@ class Serving:
         self._sum_up(fleet, plan)
         fleet.expect_others(len(plan.wanted) > 1)
         self.is_settled = True
+        await self._record_who_stands_in()
 
     def _next_to_load(self, fleet: Fleet, plan: Plan, *, tried: set[str]) -> str:
         """Return what is wanted and does not run, before it what stands in for it; "" if there is nothing to try."""
@@ -264,11 +267,23 @@ class Serving:
         self._tell_who_stands_in(plan)
 
     def _tell_who_stands_in(self, plan: Plan) -> None:
-        before = self.standing_in
-        routed = {one for tenant, one in self._wanted.items() if one and one != plan.wishes[tenant]}
+        """Note who answers for what was stopped or did not load; who only waits for the next to load does not count."""
+        before, lost = self.standing_in, {"", *self._holdback.digests}
+        routed = {
+            one
+            for tenant, one in self._wanted.items()
+            if one and one != plan.wishes[tenant] and plan.wishes[tenant] in lost
+        }
         self.standing_in = frozenset(one for one in routed if plan.artifacts[one].status != Status.ACTIVE)
         for digest in self.standing_in - before:
             logger.error("model %s answers in the place of one that cannot run", digest[:12])
+
+    async def _record_who_stands_in(self) -> None:
+        """Write who began to stand in into the audit log, once for each time. Raises AuditUnavailable."""
+        self._recorded &= self.standing_in
+        for digest in self.standing_in - self._recorded:
+            await in_database_thread(_record_stand_in)(digest)
+            self._recorded |= {digest}
 
 
 async def _tuned(artifact: ModelArtifact | None) -> PoolConfig:
@@ -303,6 +318,17 @@ async def _verify(artifact: ModelArtifact) -> str:
 async def _require_sound(artifact: ModelArtifact) -> None:
     if code := await _verify(artifact):
         raise ModelNotLoaded(LOAD_ERRORS[code])
+
+
+def _record_stand_in(digest: str) -> None:
+    record_event(
+        action="model.stand_in",
+        tenant_id=None,
+        actor=None,
+        object_type="model",
+        object_id=digest[:12],
+        model_digest=digest,
+    )
 
 
 def _note_end(task: asyncio.Task[None]) -> None:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from audit.guards import missing_guards
 from audit.models import AuditChain, AuditEvent
 from audit.naming import name_of
+from chat.plans import stand_ins
 from crypto.errors import KeyUnavailable
 from crypto.services import check_keys
 from inference import memory
@@ -182,6 +183,9 @@ def _approvals() -> Iterator[Row]:
     yield Row("model", _("store"), "warn" if unlisted else "ok", told)
     for alert in model_alerts():
         yield Row("model", alert.artifact.label, "fail" if alert.is_stopped else "warn", str(alert.text))
+    for artifact in stand_ins():
+        told = _("%(name)s answers in the place of a model that was stopped") % {"name": artifact.label}
+        yield Row("model", _("stand-in"), "warn", told)
 
 
 def _has_its_head(chain: AuditChain) -> bool:
@@ -191,9 +195,9 @@ def _has_its_head(chain: AuditChain) -> bool:
 
 
 def models_in_use() -> list[ModelArtifact]:
-    """Return the active models, none where the database cannot say."""
+    """Return the active models and what stands in for one, none where the database cannot say."""
     try:
-        return active_artifacts() if settings.PORTAL.engine != "scripted" else []
+        return [*active_artifacts(), *stand_ins()] if settings.PORTAL.engine != "scripted" else []
     except DatabaseError:
         return []
 

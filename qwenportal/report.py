@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _
 from audit.models import AuditChain
 from audit.naming import name_of
 from audit.verification import Reason, chain_ids, verify_chain
+from chat.plans import stand_ins
 from common import clock
 from qwenportal import __version__
 from qwenportal.diagnosis import Row
 from registry.choosing import active_artifacts
 from registry.comparing import latest_evaluation, results_of
 from registry.figures import BY_KEY
-from registry.models import ModelArtifact
+from registry.models import ModelArtifact, Status
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
@@ -68,7 +69,7 @@ def _checks(rows: Iterable[Row]) -> Iterator[str]:
 
 def _models() -> Iterator[str]:
     yield "## " + _("Models in use") + "\n"
-    artifacts = active_artifacts()
+    artifacts = [*active_artifacts(), *stand_ins()]
     if not artifacts:
         yield _("None.") + "\n"
     for artifact in artifacts:
@@ -77,6 +78,8 @@ def _models() -> Iterator[str]:
 
 def _model(artifact: ModelArtifact) -> Iterator[str]:
     yield f"### {artifact.label} {_plain(artifact.name)} {_plain(artifact.quantisation)}\n"
+    if artifact.status != Status.ACTIVE:
+        yield "- " + _("It stands in for a model that was stopped.")
     yield f"- SHA-256: `{artifact.sha256}`"
     signature = f"{artifact.get_signature_state_display()} {_plain(artifact.signature_key)}".rstrip()
     yield "- " + _("Source") + f": {_plain(artifact.source)}"

@@ -29,7 +29,8 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Answer 200 when a turn could run: database, keys and engine; otherwise 503 with what is missing.
 
-    An engine that is "partly" there answers some organisations: the others' model is not ready.
+    An engine that is "partly" there answers some organisations: the others' model is not ready. "stand-in": another
+    model answers in the place of one that cannot run.
     """
     checks = {"database": _database_answers(), "keys": _keys_open()}
     states = {name: "ok" if good else "unavailable" for name, good in checks.items()}

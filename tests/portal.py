@@ -32,6 +32,7 @@ class PortalProcess:
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
+        self.command = [sys.executable, "manage.py", "quickstart"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / f"{data_dir.name}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
@@ -66,10 +67,9 @@ class PortalProcess:
 
     def start(self) -> PortalProcess:
         """Start and return when a turn could run."""
-        command = [sys.executable, "manage.py", "quickstart"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                self.command,
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
+from accounts.models import User
+from audit.models import AuditEvent
 from chat import holdback as holdback_module
 from chat import serving as serving_module
 from chat.holdback import FIRST_S, LONGEST_S, Holdback, Mending
@@ -26,6 +29,7 @@ from tests.inference.support import scripted, until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FAILING: set[str] = set()
+TRIED: list[str] = []
 
 
 async def tuned(artifact: ModelArtifact | None) -> PoolConfig:
@@ -33,6 +37,7 @@ async def tuned(artifact: ModelArtifact | None) -> PoolConfig:
     assert artifact is not None
 
     async def verify() -> str:
+        TRIED.append(artifact.sha256)
         return "model_invalid" if artifact.sha256 in FAILING else ""
 
     return replace(scripted(model=replace(SCRIPTED_MODEL, digest=artifact.sha256)), verify=verify)
@@ -51,6 +56,7 @@ async def serving(
     monkeypatch.setattr(serving_module, "WATCH_S", 0.02)
     monkeypatch.setattr(serving_module, "_tuned", tuned)
     FAILING.clear()
+    TRIED.clear()
     serving = Serving()
     yield serving
     await serving.close()
@@ -188,3 +194,42 @@ def test_a_file_that_is_still_being_copied_is_left_alone(tmp_path: Path, setting
     assert mending.waiting == [row]
     mending.settle(row)
     assert not mending.look([row])
+
+
+async def test_who_stands_in_is_recorded_once_however_often_the_other_is_tried(
+    serving: Serving, people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdback_module, "FIRST_S", 0.05)
+    monkeypatch.setattr(holdback_module, "LONGEST_S", 0.05)
+    old, new = await sync_to_async(two_models)(people)
+    FAILING.add(new.sha256)
+    await serving.start()
+    tries = TRIED.count(new.sha256)
+    await until(lambda: TRIED.count(new.sha256) >= tries + 3)
+    recorded = AuditEvent.objects.filter(action="model.stand_in").values_list("model_digest", flat=True)
+    assert [digest async for digest in recorded] == [old.sha256]
+
+
+async def test_who_answers_while_the_next_one_loads_stands_in_for_nobody(
+    serving: Serving, people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await sync_to_async(lambda: two_models(people)[1])()
+    await serving.start()
+    await until(lambda: answering(serving) == old.sha256)
+    loading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(artifact: ModelArtifact | None) -> PoolConfig:
+        loading.set()
+        await go_on.wait()
+        return await tuned(artifact)
+
+    monkeypatch.setattr(serving_module, "_tuned", slowly)
+    other = await sync_to_async(lambda: User.objects.get(handle="hao"))()
+    new = await sync_to_async(support.activate)(3, by=other, second=people.operator)
+    serving.note_change()
+    await loading.wait()
+    assert answering(serving) == old.sha256
+    assert serving.standing_in == frozenset()
+    go_on.set()
+    await until(lambda: answering(serving) == new.sha256)
+    assert not await AuditEvent.objects.filter(action="model.stand_in").aexists()

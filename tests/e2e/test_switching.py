@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -179,15 +181,21 @@ async def test_an_organisation_is_answered_by_the_model_that_it_chose_and_the_ot
     assert await digests_that_answer(portal, ann, dan) == [other_model, other_model]
 
 
-async def test_a_changed_file_stops_its_model_and_what_was_in_use_before_stands_in_until_it_is_repaired(
-    portal: PortalProcess, other_model: str
-) -> None:
-    stored = portal.data_dir / "models" / f"{other_model}.gguf"
+def damage(stored: Path) -> bytes:
+    """Change the end of a stored file, and return what it was."""
     whole = stored.read_bytes()
     stored.chmod(0o644)
     with stored.open("r+b") as file:
         file.seek(-64, os.SEEK_END)
         file.write(b"x" * 64)
+    return whole
+
+
+async def test_a_changed_file_stops_its_model_and_what_was_in_use_before_stands_in_until_it_is_repaired(
+    portal: PortalProcess, other_model: str
+) -> None:
+    stored = portal.data_dir / "models" / f"{other_model}.gguf"
+    whole = damage(stored)
     portal.worker.kill()  # the next worker may not load what lies there now
     await until(lambda: events(portal, "model.mismatch") == [other_model])
     ann = Client(portal.url).sign_in("ann")
@@ -196,9 +204,60 @@ async def test_a_changed_file_stops_its_model_and_what_was_in_use_before_stands_
     operator = Client(portal.url).sign_in("operator", organisation="")
     assert "stands in for a model that cannot run" in operator.get("/console/models/").text
     portal.stop()
-    del portal.environment["PORTAL_MODEL"]  # so that what is in use is started, which is the changed one
+    portal.environment.pop(
+        "PORTAL_MODEL", None
+    )  # so that what is in use is started, which is the changed one
     portal.start()
     assert await digests_that_answer(portal, ann) == [STARTER.sha256]
     stored.write_bytes(whole)
     await until(lambda: other_model[:16] in ann.get("/").text)
+    assert await digests_that_answer(portal, ann) == [other_model]
+
+
+# The server as it is, but that the scan looks every half second instead of every ten minutes.
+EAGER = """
+import runpy, sys, threading
+wait = threading.Event.wait
+threading.Event.wait = lambda self, timeout=None: wait(self, 0.5 if timeout == 600 else timeout)
+sys.argv = ["manage.py", "quickstart"]
+runpy.run_path("manage.py", run_name="__main__")
+"""
+
+
+def readiness(portal: PortalProcess) -> str:
+    """Return what /readyz says of the engine."""
+    return str(json.loads(Client(portal.url).get("/readyz").text)["checks"]["engine"])
+
+
+async def test_the_scan_of_a_running_server_stops_a_changed_model_and_everything_names_what_stands_in(
+    portal: PortalProcess, other_model: str
+) -> None:
+    portal.stop()
+    portal.environment.pop("PORTAL_MODEL", None)
+    portal.command = [sys.executable, "-c", EAGER]
+    portal.start()
+    ann = Client(portal.url).sign_in("ann")
+    assert await digests_that_answer(portal, ann) == [other_model]
+    assert readiness(portal) == "ok"
+    stops, stand_ins = events(portal, "model.mismatch"), events(portal, "model.stand_in")
+    stored = portal.data_dir / "models" / f"{other_model}.gguf"
+    whole = damage(stored)
+    await until(lambda: events(portal, "model.mismatch") == [*stops, other_model])
+    await until(lambda: events(portal, "model.stand_in") == [*stand_ins, STARTER.sha256])
+    await until(lambda: readiness(portal) == "stand-in")
+    assert await digests_that_answer(portal, ann) == [STARTER.sha256]
+    console = Client(portal.url).sign_in("operator", organisation="").get("/console/models/").text
+    assert "stands in for a model that cannot run" in console
+    doctor = portal.manage("doctor", check=False).stdout
+    assert "r1 answers in the place of a model that was stopped" in doctor
+    report = portal.manage("compliance_report", check=False).stdout
+    assert "It stands in for a model that was stopped" in report
+    assert STARTER.sha256 in report
+    starter = portal.data_dir / "models" / f"{STARTER.sha256}.gguf"
+    starter_whole = damage(starter)
+    await until(lambda: not portal.is_ready())
+    assert "The model is not ready" in ann.get("/").text
+    starter.write_bytes(starter_whole)
+    stored.write_bytes(whole)
+    await until(lambda: readiness(portal) == "ok")
     assert await digests_that_answer(portal, ann) == [other_model]
