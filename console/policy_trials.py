@@ -1,6 +1,7 @@
 """Run dry runs beside the pages: a short one is waited for, a long one shows how far it is and can be stopped.
 
-A run belongs to the process that began it, and ends with it; then it is begun again.
+A run belongs to the process that began it, and ends with it; then it is begun again. Only that process can stop it:
+where several serve, others say that no run is under way with them.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ class Trials:
         known = self._known.get(version_id)
         return known if known is not None and not known.ended.is_set() else None
 
-    def stop(self, version_id: UUID) -> None:
-        """Stop the run of a version, if there is one."""
-        known = self._known.get(version_id)
-        if known is not None:
-            known.is_stopped = True
+    def stop(self, version_id: UUID) -> bool:
+        """Stop the run of a version; False where none is under way in this process."""
+        known = self.running(version_id)
+        if known is None:
+            return False
+        known.is_stopped = True
+        return True
 
 
 TRIALS = Trials()

@@ -58,10 +58,15 @@ def try_out(request: HttpRequest, version_id: UUID) -> HttpResponse:
 @require_POST
 @require_permission(POLICY_EDIT)
 def stop_trying(request: HttpRequest, version_id: UUID) -> HttpResponse:
-    """Stop a dry run that is under way."""
+    """Stop a dry run that is under way in this process, and say so where there is none."""
     row = version_of(version_id)
-    TRIALS.stop(row.pk)
-    messages.info(request, gettext("The dry run is stopped."))
+    if TRIALS.stop(row.pk):
+        messages.info(request, gettext("The dry run is stopped."))
+    else:
+        messages.info(
+            request,
+            gettext("No dry run of this version is under way on this server: it ended, or another runs it."),
+        )
     return redirect("console:policy_version", row.pk)
 
 

@@ -399,3 +399,12 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     monkeypatch.setattr("console.policy_version_views.PATIENCE_S", 0.05)
     monkeypatch.setattr("policy.trying.seed_corpus", lambda: corpus.seed_corpus()[:20])
     return gate
+
+
+def test_a_stop_says_so_where_no_run_is_under_way_in_this_process(cast: Cast) -> None:
+    """Another server may have it: a run belongs to the process that began it."""
+    version = support.draft(cast.officer)
+    assert not TRIALS.stop(version.pk)
+    answer = browser(cast.officer).post(reverse("console:policy_try_stop", args=[version.pk]), follow=True)
+    assert "No dry run of this version is under way on this server" in answer.text
+    assert "The dry run is stopped" not in answer.text
