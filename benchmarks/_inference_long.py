@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STREAMS = 3
 # Tokens of each stream before the prompt comes: enough for a 95th percentile of all gaps.
 BEFORE = 40
-MOST_TOKENS, WAIT_S = 1500, 45.0
+MOST_TOKENS, WAIT_S = 1500, 40.0
 GAPS_GOAL = Goal("≤", 2, of="ratio")
 
 
@@ -94,7 +94,7 @@ async def _run_child(spec: WorkerSpec) -> Found:
     governor = Governor(child.pid, most=spec.threads)
     try:
         governor.wake()
-        told, _ = await asyncio.wait_for(child.communicate(), 2 * WAIT_S)
+        told, _ = await asyncio.wait_for(child.communicate(), 2.5 * WAIT_S)
     finally:
         governor.stop()
         if child.returncode is None:

@@ -28,7 +28,8 @@ def test_a_chunk_keeps_a_step_below_twice_its_time(speaking: int) -> None:
     chunk = pace().chunk(speaking)
     assert chunk >= 1
     assert pace().expected(speaking + chunk) <= 2 * pace().expected(speaking)
-    assert pace().expected(speaking + chunk + 1) > 1.7 * pace().expected(speaking)
+    assert (speaking + chunk) % 4 == 0
+    assert pace().expected(speaking + chunk + 4) > 1.5 * pace().expected(speaking)
 
 
 def test_where_nobody_listens_a_chunk_takes_less_than_a_stop_may() -> None:
@@ -41,10 +42,10 @@ def test_where_nobody_listens_a_chunk_takes_less_than_a_stop_may() -> None:
 
 def test_chunks_shrink_where_steps_take_longer_than_promised() -> None:
     measured = pace()
-    measured.note(speaking=4, chunk=0, seconds=0.026)
+    measured.note(speaking=4, chunk=0, seconds=0.05)
     before = measured.chunk(4)
     for _ in range(30):
-        measured.note(speaking=4, chunk=measured.chunk(4), seconds=0.08)
+        measured.note(speaking=4, chunk=measured.chunk(4), seconds=0.2)
     assert measured.chunk(4) < before
 
 
@@ -64,14 +65,14 @@ def test_a_first_measurement_on_a_busy_machine_does_not_starve_long_prompts(spoi
     for _ in range(3):
         measured.note(speaking=3, chunk=0, seconds=0.035)
     share_of_reading = read_on(measured, steps=40, plain=0.035, token=0.004)
-    assert 0.35 <= share_of_reading <= 0.5
+    assert 0.3 <= share_of_reading <= 0.5
 
 
 def test_single_stalls_leave_reading_its_share() -> None:
     measured = pace()
     for _ in range(30):
         measured.note(speaking=3, chunk=0, seconds=0.035)
-    assert 0.3 <= read_on(measured, steps=200, plain=0.035, token=0.002, stall=0.5) <= 0.5
+    assert 0.25 <= read_on(measured, steps=200, plain=0.035, token=0.002, stall=0.5) <= 0.5
 
 
 @given(st.integers(1, 300), st.lists(st.integers(1, 500), min_size=1, max_size=8))
