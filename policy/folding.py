@@ -22,6 +22,11 @@ _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Me", "Mn"})
 _KEPT_CONTROLS = frozenset("\t\n")
 # Letters and symbols by category that are blank all the same: Hangul fillers, the empty Braille pattern.
 _BLANKS = frozenset("\u115f\u1160\u2800")
+# Places without a character that are shown as nothing all the same (Default_Ignorable_Code_Point of the UCD); those of
+# them that have a character are dropped by category.
+_UNASSIGNED_BLANKS = (range(0x2065, 0x2066), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+# Hyphens, dashes and the minus sign: what stands in 138–1234–5678 when a word processor has been at it.
+_DASHES = frozenset("\u2010\u2012\u2013\u2014\u2015\u2043\u2212")
 # A hostile text may hold every character there is: that many are remembered.
 _REMEMBERED = 20_000
 
@@ -64,12 +69,17 @@ def fold_character(character: str) -> str:
 def _is_visible(letter: str) -> bool:
     if letter in _KEPT_CONTROLS:
         return True
-    return letter not in _BLANKS and unicodedata.category(letter) not in _DROPPED_CATEGORIES
+    category = unicodedata.category(letter)
+    if category == "Cn":
+        return not any(ord(letter) in blank for blank in _UNASSIGNED_BLANKS)
+    return letter not in _BLANKS and category not in _DROPPED_CATEGORIES
 
 
 def _look(letter: str) -> str:
     if letter.isascii():
         return letter
+    if letter in _DASHES:
+        return "-"
     # Digits of other scripts, and circled ones that have no compatibility form.
     digit = unicodedata.digit(letter, None)
     if digit is not None:

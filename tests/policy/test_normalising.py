@@ -29,6 +29,8 @@ from policy.normalise import normalise
         ("ѕесrеt", "secret"),
         ("раѕѕwоrd", "password"),
         ("二〇二六", "二〇二六"),
+        ("138–1234—56‑78−9", "138-1234-56-78-9"),
+        ("保\u2065本\ufff0保\U000e0080息\U000e0fff", "保本保息"),
         ("\ue000a\ue001b", "ab"),
     ],
 )
