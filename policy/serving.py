@@ -1,8 +1,8 @@
 """Have the rules of each organisation at hand, and follow what is published, in every process.
 
 An idle process asks the database nothing: whether something was published shows in the stamp file, and in messages of
-the channel layer. Where machines may share the database and nothing else, or a message got lost, a turn asks the
-database which version is in force once what it knows is `REREAD_S` old. The first turn after a change waits for its
+the channel layer. Where machines may share the database and nothing else, a message got lost, or whoever published was
+killed before telling, a turn asks the database which version is in force once what it knows is `REREAD_S` old. The first turn after a change waits for its
 organisation's rules, which are put together off the event loop; turns that run go on with theirs.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from common.errors import PortalError
 from common.threads import in_database_thread
@@ -33,7 +33,7 @@ from tenants.scope import current_tenant_id, tenant_scope
 
 logger = logging.getLogger("portal.policy")
 
-# What is published holds everywhere within three seconds; SQLite is one machine's, whose stamp file tells at once.
+# What is published holds everywhere within three seconds.
 REREAD_S = 2.0
 
 _FAILURES = (RuleFileError, PortalError, DatabaseError, zlib.error, ValueError)
@@ -138,7 +138,7 @@ class RuleSets:
 @cache
 def rule_sets() -> RuleSets:
     """Return this process's rule sets."""
-    return RuleSets(reread_s=math.inf if connection.vendor == "sqlite" else REREAD_S)
+    return RuleSets(reread_s=REREAD_S)
 
 
 def _compose(read: _Read) -> RuleSet:
