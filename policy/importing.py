@@ -17,10 +17,9 @@ from policy.corpus import Sample
 from policy.engine import find_matches
 from policy.keywords import read_keyword
 from policy.normalise import normalise
-from policy.ruleset import PolicyRule, make_rule_set
+from policy.ruleset import MAX_WORD_CHARS, PolicyRule, make_rule_set
 
 MAX_FILE_BYTES = 64 << 20
-MAX_WORD_CHARS = 200
 COLUMNS = frozenset({"word", "category"})
 
 
@@ -61,6 +60,7 @@ def read_list(path: Path, *, progress: Progress = iter) -> WordList:
     for number, row in progress(reader(path.name, lines)):
         if "code" in row:
             found.rules.append(row)
+            found.short += _short_words(row, number)
         else:
             _take(row, found, seen, number=number, where=f"{path.name}, line {number}")
     if not found.count and not found.rules:
@@ -83,6 +83,13 @@ def broad_words(words: Sequence[str], samples: Iterable[Sample], *, limit: int) 
     return sorted(
         ((form, count) for form, count in letters.items() if count > limit), key=lambda row: -row[1]
     )
+
+
+def _short_words(row: dict[str, Any], number: int) -> list[tuple[int, str]]:
+    """Return the words of one letter of a whole rule; what else is wrong with the rule is said where it is written."""
+    words = row.get("keywords")
+    texts = [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
+    return [(number, word) for word in texts if len(normalise(word[: MAX_WORD_CHARS + 1]).core.text) == 1]
 
 
 def _take(row: dict[str, Any], found: WordList, seen: set[str], *, number: int, where: str) -> None:

@@ -88,8 +88,10 @@ def _check_change(entry: LayerRule, rule: PolicyRule) -> None:
     if not wanted:
         raise RuleFileError(f"rule {entry.code}: needs input or output, an action or off")
     for stage, action in wanted.items():
-        if action != OFF and (action not in STRENGTH or action == "allow"):
+        if not isinstance(action, str) or (action != OFF and action not in STRENGTH) or action == "allow":
             raise RuleFileError(f"rule {entry.code}: {stage} is block, redact, consent, flag or off")
+        if rule.kind in WHOLE and action != OFF and (stage == "output" or action not in ("block", "flag")):
+            raise RuleFileError(f"rule {entry.code}: injection and length block or flag questions only")
         if stage == "output" and action == "consent":
             raise RuleFileError(f"rule {entry.code}: consent is asked for questions only, not for output")
         if rule.locked and _strength(action) < _strength(rule.actions.get(stage, "allow")):

@@ -7,6 +7,7 @@ Patterns are RE2's: matching time is linear in the text, whatever the pattern, a
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from collections import defaultdict
@@ -32,6 +33,8 @@ Kind = Literal["keywords", "pattern", "injection", "length"]
 DEFAULT_RULES = Path(__file__).with_name("default.toml")
 MAX_RULES = 500
 MAX_PATTERN_CHARS = 2000
+# A stream is held back for as long as a keyword may go on, and the index takes memory for each of its letters.
+MAX_WORD_CHARS = 200
 RE2_MEMORY = 64 << 20
 NOTHING = r"[^\x00-\x{10FFFF}]"
 
@@ -314,13 +317,14 @@ def _check_shape(row: Any) -> None:
         "category, code, pattern, validator and mask are texts": all(isinstance(text, str) for text in texts),
         "priority is a whole number": type(row.get("priority", 0)) is int,
         "needs a code of letters and digits, joined by . _ or -": _CODE.fullmatch(str(row.get("code", ""))),
-        "needs a title in en": isinstance(row.get("title"), dict) and row["title"].get("en"),
+        "needs a title in en, and titles are texts": _are_titles(row.get("title")),
+        "is UTF-8: half a character is none": _is_encodable(row),
         "locked is true or false": type(row.get("locked", False)) is bool,
         "enabled is true or false": type(row.get("enabled", True)) is bool,
         "numerals is true or false, for a pattern": type(row.get("numerals", False)) is bool
         and ("pattern" in row or "numerals" not in row),
         "needs input or output = block, redact, consent or flag": actions
-        and all(action in STRENGTH and action != "allow" for action in actions),
+        and all(isinstance(action, str) and action in STRENGTH and action != "allow" for action in actions),
         "consent is asked for questions only, not for output": row.get("output") != "consent",
         "needs one of keywords, pattern, injection and length": sum(key in row for key in WAYS) == 1,
         "injection is a score between 0 and 1": _is_score(row.get("injection", 0.5)),
@@ -332,6 +336,23 @@ def _check_shape(row: Any) -> None:
     for demand, is_met in demands.items():
         if not is_met:
             raise ValueError(demand)
+
+
+def _are_titles(titles: Any) -> bool:
+    return isinstance(titles, dict) and bool(titles.get("en")) and all(map(_is_text, (*titles, *titles.values())))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_encodable(row: Any) -> bool:
+    """Return whether the table can be stored: JSON can spell halves of characters."""
+    try:
+        json.dumps(row, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_score(value: Any) -> bool:
@@ -354,6 +375,8 @@ def _words(words: Any) -> tuple[str, ...]:
     if not words:
         raise ValueError("there is no keyword")
     for word in words:
+        if len(word) > MAX_WORD_CHARS:
+            raise ValueError(f"a keyword is longer than {MAX_WORD_CHARS} characters")
         read_keyword(word, owner=0)
     return tuple(words)
 
