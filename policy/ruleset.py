@@ -339,7 +339,11 @@ def _check_shape(row: Any) -> None:
 
 
 def _are_titles(titles: Any) -> bool:
-    return isinstance(titles, dict) and bool(titles.get("en")) and all(map(_is_text, (*titles, *titles.values())))
+    return (
+        isinstance(titles, dict)
+        and bool(titles.get("en"))
+        and all(map(_is_text, (*titles, *titles.values())))
+    )
 
 
 def _is_text(value: Any) -> bool:

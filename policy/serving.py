@@ -2,8 +2,9 @@
 
 An idle process asks the database nothing: whether something was published shows in the stamp file, and in messages of
 the channel layer. Where machines may share the database and nothing else, a message got lost, or whoever published was
-killed before telling, a turn asks the database which version is in force once what it knows is `REREAD_S` old. The first turn after a change waits for its
-organisation's rules, which are put together off the event loop; turns that run go on with theirs.
+killed before telling, a turn asks the database which version is in force once what it knows is `REREAD_S` old. The
+first turn after a change waits for its organisation's rules, which are put together off the event loop; turns that run
+go on with theirs.
 """
 
 from __future__ import annotations
