@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import warnings
 from argparse import ArgumentParser
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.management.base import CommandError
 from django.http import HttpRequest, QueryDict
 
 from accounts.errors import SignInRefused
@@ -44,9 +46,24 @@ def add_person_argument(parser: ArgumentParser) -> None:
 
 
 def ask_person(handle: str) -> User:
-    """Return who acts, by the password in ACCOUNT_PASSWORD or from the keyboard. Raises SignInRefused."""
-    password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
+    """Return who acts, by the password in ACCOUNT_PASSWORD or from the keyboard.
+
+    Raises SignInRefused, and CommandError where there is neither.
+    """
+    password = os.environ.get("ACCOUNT_PASSWORD", "") or _type_password(handle)
     return authenticate_person(handle, password=password)
+
+
+def _type_password(handle: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # A password that would be shown while it is typed is not asked for.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"Password of {handle}: ")
+    except (EOFError, getpass.GetPassWarning) as error:
+        raise CommandError(
+            "There is no terminal on which to ask for the password: set ACCOUNT_PASSWORD."
+        ) from error
 
 
 def _form(handle: str) -> HttpRequest:

@@ -71,6 +71,20 @@ def save_rule(draft: RuleSetVersion, row: dict[str, Any], *, by: User, seen: str
     return entry
 
 
+def check_rules(rows: Sequence[dict[str, Any]], *, by: User) -> None:
+    """Look whether the draft takes all of these entries, before any is written.
+
+    Raises RuleRefused, which names the rule, and PermissionMissing.
+    """
+    require(by, POLICY_EDIT)
+    layer = {known.code: known for known in layer_of(open_draft() or current_version())}
+    for row in rows:
+        entry = LayerRule(str(row.get("code", "?")), row)
+        _check(entry)
+        layer[entry.code] = entry
+    _check_whole(list(layer.values()))
+
+
 def remove_rule(draft: RuleSetVersion, code: str, *, by: User) -> None:
     """Take an entry out of a draft; a base rule that it changed acts as in the base again.
 

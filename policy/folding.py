@@ -37,7 +37,15 @@ _OWN_LOOKALIKES = {
     "\u0437": "3", "\u03b1": "a", "\u03b5": "e", "\u03b9": "i", "\u03ba": "k", "\u03bd": "v", "\u03bf": "o",
     "\u0456": "i", "\u03f2": "c", "\u1d00": "a", "\u1d07": "e",
     "\u03c1": "p", "\u03c4": "t", "\u03c5": "u", "\u03c7": "x", "\u03c9": "w", "\u03b7": "n", "\u03bc": "u",
+    "\u0262": "g", "\u0274": "n", "\u0299": "b", "\u029c": "h", "\u029f": "l", "\u1d05": "d", "\u1d0a": "j",
+    "\u1d0b": "k", "\u1d0d": "m", "\u1d18": "p", "\u1d1b": "t", "\ua730": "f",
 }  # fmt: skip
+
+# Greek capitals look like other Latin letters than their small forms do, which is what they become in lower case.
+_CAPITALS = str.maketrans("\u0397\u039c\u039d\u03a5", "hmny")
+# White on black, without a compatibility form, unlike other letters in circles and squares.
+_NEGATIVE = {first + place: chr(ord("a") + place) for first in (0x1F150, 0x1F170) for place in range(26)}
+_DRAWN = _CAPITALS | _NEGATIVE
 
 
 class Folding(dict[int, str]):
@@ -60,7 +68,7 @@ def fold_character(character: str) -> str:
         return character
     if unicodedata.category(character) == "Cs":
         return ""
-    plain = unicodedata.normalize("NFKD", character).casefold()
+    plain = unicodedata.normalize("NFKD", character).translate(_DRAWN).casefold()
     # Some fold to letters that fold again: K, the sign for kelvin, is one of several.
     plain = unicodedata.normalize("NFKD", plain)
     return "".join(_look(letter) for letter in plain if _is_visible(letter))

@@ -1,7 +1,7 @@
 """Read an organisation's own lists: text with a word a line, CSV with a header, or JSON lines.
 
 CSV and JSON lines need `word`; `category` sorts the words into lists. A JSON line with `code` is a whole rule, as
-`policy export` writes them. Every error names the line.
+`policy export` writes them. Every error names the line; what a rule may say is looked at by whoever takes it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ class WordList:
     def count(self) -> int:
         """Return how many words there are."""
         return sum(map(len, self.words.values()))
+
+    @property
+    def all_words(self) -> list[str]:
+        """Return the words of the lists and those of the rules."""
+        lists = [*self.words.values(), *map(_keywords, self.rules)]
+        return [word for words in lists for word in words]
 
 
 Progress = Callable[[Iterable[tuple[int, dict[str, Any]]]], Iterable[tuple[int, dict[str, Any]]]]
@@ -111,6 +117,19 @@ def _take(row: dict[str, Any], found: WordList, seen: set[str], *, number: int, 
     if len(letters) == 1:
         found.short.append((number, word))
     found.words.setdefault(category, []).append(word)
+
+
+def _keywords(row: dict[str, Any]) -> list[str]:
+    """Return the words of a rule; none where they are not words, which whoever takes the rule tells."""
+    words = row.get("keywords", [])
+    return [word for word in words if _is_keyword(word)] if isinstance(words, list) else []
+
+
+def _is_keyword(word: Any) -> bool:
+    try:
+        return isinstance(word, str) and len(word) <= MAX_WORD_CHARS and bool(read_keyword(word, owner=0))
+    except ValueError:
+        return False
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Gather what others may do with rule sets: pages, commands, the chat."""
 
-from policy.drafts import discard_draft, draft_of, open_draft, remove_rule, save_rule
+from policy.drafts import check_rules, discard_draft, draft_of, open_draft, remove_rule, save_rule
 from policy.layers import LayerRule, RuleChange
 from policy.lifecycle import approve, deciders, note_dry_run, publish, reject, reopen, rollback, submit
 from policy.statistics import RuleFigures, rule_statistics
@@ -13,6 +13,7 @@ __all__ = [
     "RuleChange",
     "RuleFigures",
     "approve",
+    "check_rules",
     "current_version",
     "deciders",
     "diff",

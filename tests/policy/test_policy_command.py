@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import warnings
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -87,6 +89,50 @@ def test_words_of_one_letter_need_force(run: Run, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="one letter"):
         run("import", path)
     assert "2 words in the draft" in run("import", path, "--force")
+
+
+def test_words_of_one_letter_in_a_whole_rule_need_force_too(run: Run, tmp_path: Path) -> None:
+    row = {"code": "SHORT-1", "title": {"en": "Short"}, "keywords": ["的", "heron"], "input": "block"}
+    path = write(tmp_path, "short.jsonl", json.dumps(row))
+    with pytest.raises(CommandError, match="one letter"):
+        run("import", path)
+    assert "2 words in the draft" in run("import", path, "--force")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"code": "BAD-1", "title": {"en": "x"}, "pattern": "a*", "input": "block"},
+        {"code": "BAD-1", "title": {"en": "x"}, "keywords": [1], "input": "block"},
+        {"code": "BAD-1", "title": {"en": "x"}, "keywords": "heron", "input": "block"},
+        {"code": "BAD-1", "title": {"en": "x"}, "keywords": ["\u200b"], "input": "block"},
+        {"code": ["BAD-1"]},
+    ],
+)
+def test_of_a_file_with_a_rule_that_cannot_work_nothing_is_taken(
+    bad: dict[str, object], run: Run, cast: Cast, tmp_path: Path
+) -> None:
+    good = {"code": "GOOD-1", "title": {"en": "Good"}, "keywords": ["heron"], "input": "block"}
+    path = write(tmp_path, "rules.jsonl", f"{json.dumps(good)}\n{json.dumps(bad)}\n")
+    with pytest.raises(CommandError, match="BAD-1"):
+        run("import", path)
+    assert cast.officer.tenant_id is not None
+    with tenant_scope(cast.officer.tenant_id):
+        assert rulesets.open_draft() is None
+
+
+def test_without_a_terminal_the_password_is_said_to_be_missing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACCOUNT_PASSWORD")
+
+    def no_terminal(prompt: str) -> str:
+        warnings.warn("it would be shown", getpass.GetPassWarning, stacklevel=1)
+        raise EOFError
+
+    monkeypatch.setattr(getpass, "getpass", no_terminal)
+    with pytest.raises(CommandError, match="set ACCOUNT_PASSWORD"):
+        run("export")
 
 
 def test_words_found_in_ordinary_texts_are_reported() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +13,7 @@ from tqdm import tqdm
 
 from accounts.models import User
 from accounts.roles import POLICY_VIEW
-from accounts.terminal import authenticate_person
+from accounts.terminal import ask_person
 from common.errors import PortalError
 from policy import corpus as corpora
 from policy import rulesets
@@ -80,13 +78,15 @@ class Command(BaseCommand):
     def _import(self, options: dict[str, Any], by: User) -> None:
         found = read_list(options["file"], progress=_progress)
         self._report(found, options)
+        rows = [*found.rules, *_rows(found, options, rulesets.open_draft() or rulesets.current_version())]
+        rulesets.check_rules(rows, by=by)
         draft = rulesets.draft_of(by)
-        for row in [*found.rules, *_rows(found, options, draft)]:
+        for row in rows:
             entry = rulesets.save_rule(draft, row, by=by)
             self.stdout.write(f"{entry.code}: {len(entry.row.get('keywords', ()))} words in the draft")
 
     def _report(self, found: WordList, options: dict[str, Any]) -> None:
-        words = [word for group in found.words.values() for word in group]
+        words = found.all_words
         broad = broad_words(words, corpora.seed_corpus(), limit=options["broad"]) if words else []
         self._list(
             "appear twice and are taken once", [f"line {line}: {word}" for line, word in found.duplicates]
@@ -230,8 +230,7 @@ def _add_evaluate(commands: Any) -> None:
 
 def _person(handle: str, *, what: str) -> User | None:
     if handle:
-        password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
-        return authenticate_person(handle, password=password)
+        return ask_person(handle)
     if what in WITHOUT_PERSON:
         return None
     raise CommandError(f"`policy {what}` needs a person who signs for it: --as ORGANISATION/LOGIN")
@@ -262,10 +261,10 @@ def _numbered(number: int) -> RuleSetVersion:
     return found
 
 
-def _rows(found: WordList, options: dict[str, Any], draft: RuleSetVersion) -> Iterable[dict[str, Any]]:
+def _rows(found: WordList, options: dict[str, Any], base: RuleSetVersion | None) -> Iterable[dict[str, Any]]:
     """Yield a rule for each category of the list; words that a rule of this code has already come first."""
     path: Path = options["file"]
-    known = {} if options["replace"] else {entry.code: entry for entry in rulesets.layer_of(draft)}
+    known = {} if options["replace"] else {entry.code: entry for entry in rulesets.layer_of(base)}
     for place, (category, words) in enumerate(found.words.items()):
         code = (options["code"] or _code_of(path)) + (f"-{place + 1}" if place else "")
         before = known[code].row.get("keywords", []) if code in known else []

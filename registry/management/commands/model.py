@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from accounts.models import User
-from accounts.terminal import authenticate_person
+from accounts.terminal import ask_person
 from common.errors import PortalError
 from registry import services
 from registry.catalogue import KNOWN_MODELS
@@ -241,8 +239,7 @@ def _add(commands: Any, word: str, text: str) -> Any:
 def _person(handle: str, *, what: str) -> User | None:
     """Return who acts; nobody may do a few things where one person has the whole installation to themselves."""
     if handle:
-        password = os.environ.get("ACCOUNT_PASSWORD", "") or getpass.getpass(f"Password of {handle}: ")
-        return authenticate_person(handle, password=password)
+        return ask_person(handle)
     if what in {"list", "show", "verify", "compare", "watch", "sbom"} or (
         what in ANONYMOUS and settings.PORTAL.mode == "embedded"
     ):
