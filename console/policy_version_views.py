@@ -130,7 +130,9 @@ def reopen(request: HttpRequest, version_id: UUID) -> HttpResponse:
 def approve(request: HttpRequest, version_id: UUID) -> HttpResponse:
     """Approve as the second person, or alone with a reason where there is none."""
     row, reason = version_of(version_id), _reason(request)
-    act = partial(rulesets.approve, row, by=_account(request), reason=reason)
+    act = partial(
+        rulesets.approve, row, by=_account(request), reason=reason, seen=request.POST.get("submission")
+    )
     return _with_reason(request, row, act, gettext("Approved."), typed=reason)
 
 

@@ -21,7 +21,7 @@ from console.policy_changes import Change, changes_between
 from console.policy_dry_run import DryRun, read_dry_run
 from console.viewers import names_of
 from policy.models import OPEN, Decision, RuleSetDecision, RuleSetVersion, Status
-from policy.rulesets import current_version, deciders, versions
+from policy.rulesets import current_version, deciders, submission_of, versions
 
 STATES = {
     Status.DRAFT: Mark("warn", gettext_lazy("Unpublished changes")),
@@ -78,6 +78,7 @@ class Version:
     dry_run: DryRun | None
     tried_at: datetime | None
     acts: Acts
+    submission: str
     note: str
     by: str
     at: datetime
@@ -151,6 +152,7 @@ def _show(
         dry_run=read_dry_run(row),
         tried_at=row.tried_at,
         acts=_acts(row, viewer, current=current, is_changed=bool(changes)),
+        submission=submission_of(row),
         note=row.note,
         by=person(by, names) if by else "",
         at=row.published_at or row.submitted_at or row.changed_at,

@@ -124,6 +124,13 @@ class DraftOutdated(PolicyActRefused):
     message = _("Other rules were published meanwhile. Take the draft back, look at it again, and submit it.")
 
 
+class SubmittedAnew(PolicyActRefused):
+    """The version was submitted again since it was looked at: nobody decides on what they did not see."""
+
+    code = "policy_submitted_anew"
+    message = _("These rules were submitted anew since you looked at them. Please look at them again.")
+
+
 class NothingChanged(PolicyActRefused):
     """The version says what is in force already."""
 

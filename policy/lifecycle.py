@@ -23,6 +23,7 @@ from policy.errors import (
     OfficerNeeded,
     PolicyReasonNeeded,
     RuleRefused,
+    SubmittedAnew,
     WrongStage,
 )
 from policy.history import MAX_REASON_CHARS, act, locked
@@ -68,15 +69,22 @@ def reopen(version: RuleSetVersion, *, by: User) -> None:
     version.refresh_from_db()
 
 
-def approve(version: RuleSetVersion, *, by: User, reason: str = "") -> None:
-    """Approve what somebody else wrote and submitted.
+def submission_of(version: RuleSetVersion) -> str:
+    """Return what tells one submission of a version from its next, "" before there is one."""
+    return version.submitted_at.isoformat() if version.submitted_at else ""
+
+
+def approve(version: RuleSetVersion, *, by: User, reason: str = "", seen: str | None = None) -> None:
+    """Approve what somebody else wrote and submitted; `seen` is the submission that was looked at.
 
     Where nobody but its submitter could, these may, with a written reason. Where everybody who could has written on
     it, any of them but its submitter may.
-    Raises OfficerNeeded, PolicyReasonNeeded, DraftOutdated, WrongStage.
+    Raises OfficerNeeded, PolicyReasonNeeded, DraftOutdated, SubmittedAnew, WrongStage.
     """
     with act("policy.approve", by=by, permission=POLICY_APPROVE):
         row = _submitted(version)
+        if seen is not None and seen != submission_of(row):
+            raise SubmittedAnew
         _require_current(row)
         _decide(row, _decision_of(row, by=by, reason=reason), by=by, reason=reason)
         _move(row, Status.APPROVED)

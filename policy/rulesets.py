@@ -2,7 +2,17 @@
 
 from policy.drafts import check_rules, discard_draft, draft_of, open_draft, remove_rule, save_rule
 from policy.layers import LayerRule, RuleChange
-from policy.lifecycle import approve, deciders, note_dry_run, publish, reject, reopen, rollback, submit
+from policy.lifecycle import (
+    approve,
+    deciders,
+    note_dry_run,
+    publish,
+    reject,
+    reopen,
+    rollback,
+    submission_of,
+    submit,
+)
 from policy.statistics import RuleFigures, rule_statistics
 from policy.trying import DryRun, dry_run, finish_dry_run, prepare_dry_run
 from policy.versions import current_version, diff, layer_of, name_of, rules_in, versions
@@ -34,6 +44,7 @@ __all__ = [
     "rule_statistics",
     "rules_in",
     "save_rule",
+    "submission_of",
     "submit",
     "versions",
 ]

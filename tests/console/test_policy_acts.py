@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -200,6 +201,17 @@ def test_a_second_officer_approves_and_the_submitter_is_shown_no_button(cast: Ca
     do(cast.officer, "publish", version)
     assert status(version) == "published"
     assert "v1" in page(cast.officer)
+
+
+def test_nobody_approves_what_was_submitted_anew_since_they_looked(cast: Cast, hua: User) -> None:
+    version = support.submit(cast.officer)
+    found = re.search(r'name="submission" value="([^"]+)"', page(hua, "policy_version", version.pk))
+    assert found
+    do(cast.officer, "reopen", version)
+    do(cast.officer, "submit", version, reason="something else")
+    do(hua, "approve", version, submission=found[1])
+    assert status(version) == "submitted"
+    assert "submitted anew" in page(hua, "policy_version", version.pk)
 
 
 def test_a_lone_officer_approves_with_a_written_reason(cast: Cast) -> None:
