@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from policy.corpus import BENIGN, LET_THROUGH
 from policy.models import RuleSetVersion
 
 
@@ -31,6 +33,26 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """How many samples that are `expected` to be of a category were decided by rules of which: a line of confusion."""
+
+    expected: str
+    decided: str
+    draft: int
+    current: int
+    is_wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Precise:
+    """How many samples rules of a category caught, and how many of those they should have caught."""
+
+    name: str
+    draft: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
 class DryRun:
     """What a dry run found. `caught` of `expected` should be, `alarms` of `benign` should not."""
 
@@ -42,6 +64,8 @@ class DryRun:
     figures: list[Figure]
     expected_groups: list[Group]
     benign_groups: list[Group]
+    precise: list[Precise]
+    confusion: list[Decided]
 
 
 def read_dry_run(row: RuleSetVersion) -> DryRun | None:
@@ -64,6 +88,8 @@ def read_dry_run(row: RuleSetVersion) -> DryRun | None:
         ],
         expected_groups=expected,
         benign_groups=benign,
+        precise=_precise(draft, current),
+        confusion=_confusion(draft, current),
     )
 
 
@@ -79,6 +105,43 @@ def _groups(draft: dict[str, Any], current: dict[str, Any], key: str) -> list[Gr
         Group(group["name"], group["texts"], group["caught"], before.get(group["name"], 0))
         for group in draft[key]
     ]
+
+
+def _precise(draft: dict[str, Any], current: dict[str, Any]) -> list[Precise]:
+    right, caught = [_by_decider(figures, benign=False) for figures in (draft, current)], []
+    for place, figures in enumerate((draft, current)):
+        caught.append(right[place] + _by_decider(figures, benign=True))
+    names = sorted(caught[0].keys() | caught[1].keys())
+    shown = [[f"{right[at][name]} / {caught[at][name]}" for name in names] for at in (0, 1)]
+    return [Precise(*row) for row in zip(names, *shown, strict=True)]
+
+
+def _by_decider(figures: dict[str, Any], *, benign: bool) -> Counter[str]:
+    """Count the samples that were caught, benign ones or the others, by the category of the rule that decided."""
+    found = Counter[str]()
+    for row in figures["confusion"]:
+        if row["decided"] != LET_THROUGH and (row["expected"] == BENIGN) == benign:
+            found[row["decided"]] += row["texts"]
+    return found
+
+
+def _confusion(draft: dict[str, Any], current: dict[str, Any]) -> list[Decided]:
+    """Return the lines with what went wrong first, then by how many samples they are about."""
+    counts = [
+        {(row["expected"], row["decided"]): row["texts"] for row in figures["confusion"]}
+        for figures in (draft, current)
+    ]
+    lines = [
+        Decided(
+            "" if expected == BENIGN else expected,
+            "" if decided == LET_THROUGH else decided,
+            draft=counts[0].get((expected, decided), 0),
+            current=counts[1].get((expected, decided), 0),
+            is_wrong=(expected == BENIGN) != (decided == LET_THROUGH),
+        )
+        for expected, decided in counts[0].keys() | counts[1].keys()
+    ]
+    return sorted(lines, key=lambda line: (not line.is_wrong, -line.draft, line.expected, line.decided))
 
 
 def _percent(share: float) -> str:

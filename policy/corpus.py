@@ -22,6 +22,8 @@ from policy.services import ClearedPrompt, clear_prompt
 
 SEED_FOLDER = Path(__file__).with_name("corpora")
 BENIGN = "benign"
+# Stands for the category of the rule that decided where none did.
+LET_THROUGH = "-"
 MAX_CORPUS_BYTES = 256 << 20
 
 
@@ -95,7 +97,7 @@ class Figures:
         """Count one sample; it counts as caught from the action `at_least` on, and where it was refused otherwise."""
         is_caught = STRENGTH.get(verdict.action, 99) >= STRENGTH[at_least]  # type: ignore[call-overload]
         self.actions[verdict.action] += 1
-        decided = (verdict.category or verdict.action) if is_caught else "-"
+        decided = (verdict.category or verdict.action) if is_caught else LET_THROUGH
         if sample.is_benign:
             self.benign[sample.family] += 1
             self.alarms[sample.family] += is_caught

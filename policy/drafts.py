@@ -32,6 +32,11 @@ def open_draft() -> RuleSetVersion | None:
     return RuleSetVersion.objects.filter(status__in=OPEN, restores=None).first()
 
 
+def open_rollback() -> RuleSetVersion | None:
+    """Return the earlier version that waits to be in force again, or None."""
+    return RuleSetVersion.objects.filter(status__in=OPEN).exclude(restores=None).first()
+
+
 def draft_of(by: User) -> RuleSetVersion:
     """Return the organisation's draft; begin one, equal to what is in force, where there is none.
 

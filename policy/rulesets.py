@@ -1,6 +1,14 @@
 """Gather what others may do with rule sets: pages, commands, the chat."""
 
-from policy.drafts import check_rules, discard_draft, draft_of, open_draft, remove_rule, save_rule
+from policy.drafts import (
+    check_rules,
+    discard_draft,
+    draft_of,
+    open_draft,
+    open_rollback,
+    remove_rule,
+    save_rule,
+)
 from policy.layers import LayerRule, RuleChange
 from policy.lifecycle import (
     approve,
@@ -35,6 +43,7 @@ __all__ = [
     "name_of",
     "note_dry_run",
     "open_draft",
+    "open_rollback",
     "prepare_dry_run",
     "publish",
     "reject",

@@ -70,6 +70,27 @@ def test_a_list_goes_into_the_draft_and_by_two_people_into_force(
     assert "LIST-PROJECTS: 2 words" in run("import", back)
 
 
+def test_a_rollback_that_waits_is_approved_and_published_at_the_terminal(
+    run: Run, cast: Cast, tmp_path: Path
+) -> None:
+    create_account(
+        tenant=cast.officer.tenant, login="hua", display_name="Hua", role="officer", password=PASSWORD
+    )
+    samples = write(tmp_path, "c.jsonl", '{"text": "where is bluebird", "label": "secret"}\n')
+    with pytest.raises(CommandError, match="no rollback that waits"):
+        run("approve", "--rollback", by="north/hua")
+    for words in ("heron\n", "stork\n"):
+        run("import", write(tmp_path, "a.txt", words))
+        run("try", "--corpus", samples)
+        run("submit")
+        run("approve", by="north/hua")
+        run("publish")
+    assert "approve --rollback" in run("rollback", 1, "--reason", "no storks")
+    run("approve", "--rollback", by="north/hua")
+    assert "v3 is in force" in run("publish", "--rollback")
+    assert json.loads(run("export"))["keywords"] == ["heron"]
+
+
 def test_words_are_added_to_a_rule_or_take_their_place(run: Run, cast: Cast, tmp_path: Path) -> None:
     run("import", write(tmp_path, "a.txt", "heron\nstork\n"), "--code", "BIRDS-1")
     run("import", write(tmp_path, "b.txt", "crane\n"), "--code", "BIRDS-1")

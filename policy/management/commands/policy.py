@@ -54,7 +54,11 @@ class Command(BaseCommand):
             ("approve", "approve the draft as the second person"),
             ("publish", "put the approved draft into force"),
         ):
-            _add(commands, word, text).add_argument("--reason", default="", help="why, in writing")
+            parser = _add(commands, word, text)
+            parser.add_argument("--reason", default="", help="why, in writing")
+            if word != "submit":
+                parser.add_argument("--rollback", action="store_true",
+                                    help="the rollback that waits, not the draft")  # fmt: skip
         rolling = _add(commands, "rollback", "bring back an earlier version")
         rolling.add_argument("number", type=int, help="its number, as in `policy versions`")
         rolling.add_argument("--reason", default="", help="why, in writing")
@@ -132,10 +136,10 @@ class Command(BaseCommand):
         rulesets.submit(_open(), by=by, note=options["reason"])
 
     def _approve(self, options: dict[str, Any], by: User) -> None:
-        rulesets.approve(_open(), by=by, reason=options["reason"])
+        rulesets.approve(_waiting(options), by=by, reason=options["reason"])
 
     def _publish(self, options: dict[str, Any], by: User) -> None:
-        version = _open()
+        version = _waiting(options)
         rulesets.publish(version, by=by)
         self.stdout.write(f"{version.label} is in force")
 
@@ -143,7 +147,9 @@ class Command(BaseCommand):
         version = rulesets.rollback(_numbered(options["number"]), by=by, reason=options["reason"])
         done = version.status == Status.PUBLISHED
         self.stdout.write(
-            f"{version.label} is in force" if done else "submitted: it weakens rules and needs approval"
+            f"{version.label} is in force"
+            if done
+            else "submitted: it weakens rules and needs approval; see approve --rollback"
         )
 
     def _evaluate(self, options: dict[str, Any]) -> None:
@@ -252,6 +258,15 @@ def _open() -> RuleSetVersion:
     if draft is None:
         raise CommandError("There is no draft.")
     return draft
+
+
+def _waiting(options: dict[str, Any]) -> RuleSetVersion:
+    if not options["rollback"]:
+        return _open()
+    found = rulesets.open_rollback()
+    if found is None:
+        raise CommandError("There is no rollback that waits.")
+    return found
 
 
 def _numbered(number: int) -> RuleSetVersion:
