@@ -26,7 +26,7 @@ from chat.requests import TurnRequest
 from chat.temporary import TemporaryConversations
 from chat.turns import LiveTurn, TurnEnded, TurnStarted
 from common.errors import PortalError
-from common.markdown import render_markdown
+from common.markdown import render_markdown, visible_text
 from common.threads import in_database_thread
 from common.tracebacks import where
 from inference.engine import (
@@ -205,7 +205,10 @@ async def _finish(turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> TurnEn
     if turn.started is None:
         await conversations.adiscard_turn(opened, stopped=True)
         return TurnEnded(status=Status.STOPPED)
-    return await aclose(opened, answer)
+    ended = await aclose(opened, answer)
+    if ended.status == Status.BLOCKED:
+        turn.withdraw()
+    return ended
 
 
 def _close(opened: OpenedTurn, answer: _Answer) -> TurnEnded:
@@ -218,22 +221,29 @@ def _close(opened: OpenedTurn, answer: _Answer) -> TurnEnded:
 aclose = in_database_thread(_close)
 
 
+def _withdrawn(refusal: OutputBlocked | PolicyUnavailable) -> TurnEnded:
+    rule = refusal.decision.rule if isinstance(refusal, OutputBlocked) else None
+    return TurnEnded(
+        status=Status.BLOCKED,
+        reason_code=rule.code if rule else "",
+        reason_title=rule.title_in(get_language() or "") if rule else "",
+        message=gettext(refusal.message),
+    )
+
+
 def _ended(answer: _Answer) -> TurnEnded:
-    if isinstance(answer.failure, PolicyUnavailable):
-        return TurnEnded(status=Status.BLOCKED, message=gettext(answer.failure.message))
-    if isinstance(answer.failure, OutputBlocked):
-        rule = answer.failure.decision.rule
-        return TurnEnded(
-            status=Status.BLOCKED,
-            reason_code=rule.code if rule else "",
-            reason_title=rule.title_in(get_language() or "") if rule else "",
-            message=gettext(answer.failure.message),
-        )
+    if isinstance(answer.failure, OutputBlocked | PolicyUnavailable):
+        return _withdrawn(answer.failure)
     text = "".join(answer.shown)
+    html = render_markdown(text)
+    try:
+        answer.screen.require_clear(visible_text(html), source=text)
+    except (OutputBlocked, PolicyUnavailable) as refusal:
+        return _withdrawn(refusal)
     ended = TurnEnded(
         status=Status.FAILED,
         text=text,
-        html=render_markdown(text),
+        html=html,
         redacted_by=answer.screen.redacted_by,
         flagged_by=answer.screen.flagged_by,
     )

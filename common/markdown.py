@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from html.parser import HTMLParser
 
 import nh3
 from markdown_it import MarkdownIt
@@ -23,6 +24,7 @@ _TAGS = {
     "a", "blockquote", "br", "code", "del", "div", "em", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "ol", "p",
     "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
+_WITHIN_LINE = frozenset({"a", "code", "del", "em", "s", "span", "strong"})
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": set(),
     "a": {"href"},
@@ -85,6 +87,36 @@ def render_markdown(text: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
+
+
+class _Visible(HTMLParser):
+    """Gather what a reader sees; only elements within a line join what stands before and behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Begin a line with each block."""
+        if tag not in _WITHIN_LINE:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End it."""
+        if tag not in _WITHIN_LINE:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        """Take text."""
+        self.parts.append(data)
+
+
+def visible_text(html_text: str) -> str:
+    """Return what a reader sees of rendered Markdown: without the marks, and without the addresses of links."""
+    reader = _Visible()
+    reader.feed(html_text)
+    reader.close()
+    return "".join(reader.parts)
 
 
 def _code(language: str, content: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -146,6 +147,22 @@ class OutputScreen:
             self._note("".join(self._whole))
         return cleared
 
+    def require_clear(self, rendered: str, *, source: str) -> None:
+        """Refuse what only its rendering puts together, as a word with a link in it: `source` was cleared already.
+
+        What the source itself matches are masks. Nothing can be masked in what is rendered, so such an answer is
+        withdrawn whatever the rule does. Raises OutputBlocked, PolicyUnavailable.
+        """
+        with failing_closed():
+            known = Counter(match.rule.code for match in self._matches(source))
+            found = [match for match in self._matches(rendered) if not _take_one(known, match.rule.code)]
+            rule = strongest((match.rule for match in found), stage="output")
+            if rule is not None:
+                raise OutputBlocked(PolicyDecision(action="block", rule=rule, matches=tuple(found)))
+
+    def _matches(self, text: str) -> list[Match]:
+        return find_matches(normalise(text), self._acting, check=_budget(text))
+
     def _note(self, answer: str) -> None:
         decision = decide(answer, self._rules, stage="output")
         self.flagged_by = _codes(
@@ -210,6 +227,12 @@ def _uncovered(decision: PolicyDecision) -> tuple[Match, ...]:
         for match in _of(decision, "consent")
         if not any(masked.start <= match.start and match.end <= masked.end for masked in masking)
     )
+
+
+def _take_one(counted: Counter[str], code: str) -> bool:
+    """Return whether there was one left, and take it."""
+    counted[code] -= 1
+    return counted[code] >= 0
 
 
 def _codes(matches: Iterable[Match]) -> tuple[str, ...]:

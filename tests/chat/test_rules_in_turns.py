@@ -256,3 +256,26 @@ async def test_what_no_message_told_is_found_out_in_time(cast: Cast, monkeypatch
         await asyncio.sleep(0.1)
     assert found.version.endswith(".1")
     assert (await RuleSets().aload(tenant_id)).version == found.version
+
+
+@pytest.mark.parametrize("action", ["block", "redact"])
+@pytest.mark.parametrize("hidden", ["blue[](https://a.b)bird", "[blue](https://a.b)bird"])
+async def test_what_only_the_rendered_answer_shows_is_withdrawn(
+    bench: Bench, action: str, hidden: str
+) -> None:
+    rule = {key: value for key, value in NOTED.items() if key != "input"} | {"output": action}
+    await in_database_thread(put_in_force)(bench.cast.officer, rule)
+    turn = await bench.ask(f"It is {hidden} [home](https://a.b)")
+    assert turn.ended is not None
+    assert (turn.ended.status, turn.ended.html, turn.text_after(0)) == ("blocked", "", "")
+    assert turn.ended.reason_code == "NOTE-01"
+    assert (await bench.events("policy.block_output"))[-1][1] == "NOTE-01"
+
+
+async def test_a_mask_that_reads_like_a_word_withdraws_nothing(bench: Bench) -> None:
+    rule = {key: value for key, value in NOTED.items() if key != "input"}
+    rule |= {"output": "redact", "mask": "[bluebird]"}
+    await in_database_thread(put_in_force)(bench.cast.officer, rule)
+    turn = await bench.ask("It is bluebird and **bluebird**")
+    assert turn.ended is not None
+    assert (turn.ended.status, turn.ended.text.count("[bluebird]") >= 2) == ("complete", True)
