@@ -228,7 +228,15 @@ def _insert(opened: OpenedTurn) -> None:
         prompt = Message(id=opened.prompt_id, position=past.position, author=Author.PERSON, **common)
         prompt.status, prompt.body = Status.COMPLETE, opened.question
         rows.insert(0, prompt)
+    elif opened.is_masked:
+        _mask_kept_prompt(opened, past.kept_prompt)
     Message.objects.bulk_create(rows)
+
+
+def _mask_kept_prompt(opened: OpenedTurn, prompt: UUID) -> None:
+    """Store the question that is answered anew as the rules of now leave it: they may be stricter than before."""
+    row = Message(id=prompt, tenant_id=opened.person.tenant_id, conversation_id=opened.past.conversation)
+    Message.objects.filter(pk=prompt).update(body=Message._meta.get_field("body").seal(opened.question, row))
 
 
 @transaction.atomic

@@ -70,10 +70,13 @@ class Bench:
     temporary: TemporaryConversations
 
     async def ask(self, text: str, *, confirmed: tuple[str, ...] = (), temporary: bool = False) -> LiveTurn:
+        request = TurnRequest(kind="send", text=text, temporary=temporary, confirmed=frozenset(confirmed))
+        return await self.run(request)
+
+    async def run(self, request: TurnRequest) -> LiveTurn:
         account = await in_database_thread(User.objects.select_related("tenant").get)(pk=self.cast.member.pk)
         assert account.tenant_id is not None
         turn = LiveTurn(Person(account_id=account.id, tenant_id=account.tenant_id, ip=None, language="en"))
-        request = TurnRequest(kind="send", text=text, temporary=temporary, confirmed=frozenset(confirmed))
         engine = Engine(
             choose=lambda _tenant_id: self.pool,
             system_prompt="Be kind.",
@@ -279,3 +282,24 @@ async def test_a_mask_that_reads_like_a_word_withdraws_nothing(bench: Bench) -> 
     turn = await bench.ask("It is bluebird and **bluebird**")
     assert turn.ended is not None
     assert (turn.ended.status, turn.ended.text.count("[bluebird]") >= 2) == ("complete", True)
+
+
+async def test_a_question_that_is_answered_anew_is_stored_as_stricter_rules_leave_it(bench: Bench) -> None:
+    first = await bench.ask("Tell me of bluebird")
+    assert first.started is not None
+    rule = {key: value for key, value in NOTED.items() if key != "output"} | {
+        "input": "redact",
+        "mask": "[P]",
+    }
+    await in_database_thread(put_in_force)(bench.cast.officer, rule)
+    again = await bench.run(TurnRequest(kind="regenerate", message=first.started.message))
+    assert (again.ended and again.ended.status, again.started and again.started.shown) == (
+        "complete",
+        "Tell me of [P]",
+    )
+
+    def stored(tenant: Any) -> str:
+        with tenant_scope(tenant):
+            return str(Message.objects.get(pk=first.started and first.started.prompt).body)
+
+    assert await in_database_thread(stored)(bench.cast.member.tenant_id) == "Tell me of [P]"
