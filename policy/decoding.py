@@ -100,6 +100,10 @@ def _entities(run: str) -> bytes:
     return html.unescape(run).encode("utf-8", "replace")
 
 
+def _tags(run: str) -> bytes:
+    return bytes(ord(letter) - 0xE0000 for letter in run)
+
+
 # How each encoding looks, and how it is undone. A run ends where its alphabet does.
 _ENCODINGS: tuple[tuple[str, str, Callable[[str], bytes]], ...] = (
     ("binary", r"(?:[01]{8}[ ,]?){6,}", _binary),
@@ -108,6 +112,8 @@ _ENCODINGS: tuple[tuple[str, str, Callable[[str], bytes]], ...] = (
     ("base64", r"[A-Za-z0-9+/_-]{16,}={0,2}", _base64),
     ("url", r"[^\s%]{0,64}(?:%[0-9A-Fa-f]{2}[^\s%]{0,64}){3,}", urllib.parse.unquote_to_bytes),
     ("escape", r"(?:\\u\{?[0-9A-Fa-f]{4,6}\}?){3,}", _escaped),
+    # Tag characters: ASCII that nobody sees and a model can read. Flags have five of them at the most.
+    ("tags", r"[\x{E0020}-\x{E007E}]{6,}", _tags),
     ("entity", r"(?:&#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});\s?){3,}", _entities),
 )
 _PATTERNS = tuple((kind, re2.compile(pattern), undo) for kind, pattern, undo in _ENCODINGS)

@@ -23,7 +23,7 @@ EVEN_POINTS = 3.0
 # What is encoded and holds a signal means to hide it.
 HIDDEN_POINTS = 1.5
 # What is wrapped deeper or more often than anybody looks means to tire the detector.
-UNREAD_POINTS = 4.0
+UNREAD_POINTS = 4.1
 
 
 @dataclass(frozen=True, slots=True)
