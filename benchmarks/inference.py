@@ -36,6 +36,7 @@ from benchmarks.models.synthetic_qwen import KINDS, path_of
 from inference.engine import EngineName
 from inference.engines.choice import fits_here
 from inference.errors import InferenceError
+from inference.governor import usual_threads
 from inference.tuning import describe, tune
 
 STARTER = ROOT / "var" / "test-models" / "starter.gguf"
@@ -137,7 +138,7 @@ async def _choose_threads(report: Report, model: Path, fixed: int) -> dict[Engin
             continue
         with tempfile.TemporaryDirectory(prefix="inference-bench-") as folder:
             tuned = await tune(config_for(model, engine=engine, threads=0), folder=Path(folder))
-        chosen[engine] = tuned.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+        chosen[engine] = tuned.threads or usual_threads()
         trials = "; ".join(map(describe, tuned.trials)) or "none"
         report.section(f"{name}: {chosen[engine]} thread(s); trials: {trials}")
     return chosen
