@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from accounts.models import User
+from accounts.roles import Role
 from tenants.parameters import YesNo
 from tenants.values import Values, tenant_values
 
@@ -32,7 +33,9 @@ def rules_for(account: User) -> Rules:
     values = tenant_values(account.tenant_id) if account.tenant_id else Values()
     role = account.role
     is_asked_of_all = role in settings.PORTAL.second_factor_roles
-    needs = is_asked_of_all or (account.tenant_id is not None and _is(values, f"second_factor_{role}"))
+    # A role that does not exist is refused where it is stored; until then it asks for nothing of its own.
+    is_known = account.tenant_id is not None and role in Role.values
+    needs = is_asked_of_all or (is_known and _is(values, f"second_factor_{role}"))
     return Rules(
         password_length=values.number("password_length"),
         idle=timedelta(minutes=values.number("idle_minutes")),

@@ -199,14 +199,14 @@ def test_the_terminal_asks_who_acts_and_leaves_word_for_the_server(
     live._take_word()
     call_command("account", "role", "north/mei", "auditor", "--as", "north/wei")
     assert now(cast.member).role == "auditor"
-    assert live._take_word() == [cast.member.id]
+    assert live._take_word() == [("account", cast.member.id)]
     call_command("account", "disable", "north/mei", "--as", "north/wei")
     assert not now(cast.member).is_active
     call_command("account", "enable", "north/mei", "--as", "north/wei")
     assert now(cast.member).is_active
     call_command("tenant", "separation", "north", "off", "--as", "tao")
     assert not Tenant.objects.get(code="north").three_admin_separation
-    assert set(live._take_word()) == {cast.member.id, cast.admin.id}
+    assert set(live._take_word()) == {("account", cast.member.id), ("account", cast.admin.id)}
 
 
 @pytest.mark.parametrize("handle", ["south/mei", "tao", "north/nobody"])

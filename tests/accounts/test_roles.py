@@ -14,19 +14,46 @@ from tenants.services import create_tenant
 from tests.conftest import PASSWORD, Cast
 
 GRANTS = {
-    "member": {"chat.use"},
-    "admin": {"console.view", "account.manage", "model.view", "model.choose"},
-    "officer": {"policy.view", "policy.edit", "policy.approve", "model.view", "model.approve"},
+    "member": {"chat.use", "api.use"},
+    "admin": {
+        "console.view",
+        "account.manage",
+        "account.import",
+        "identity.manage",
+        "model.view",
+        "model.choose",
+        "parameter.view",
+        "parameter.edit",
+        "notice.view",
+        "notice.edit",
+    },
+    "officer": {
+        "policy.view",
+        "policy.edit",
+        "policy.approve",
+        "model.view",
+        "model.approve",
+        "parameter.view",
+        "parameter.approve",
+        "notice.view",
+        "notice.approve",
+    },
     "auditor": {"audit.read"},
     "operator": {
         "installation.view",
         "account.manage",
         "tenant.manage",
+        "identity.manage",
         "model.view",
         "model.manage",
         "model.approve",
+        "parameter.view",
+        "parameter.edit",
+        "parameter.approve",
     },
 }
+# What two of the three separated roles may both do: look at what one proposes and the other approves.
+SHARED = {"model.view", "parameter.view", "notice.view"}
 
 
 @pytest.mark.parametrize("role", GRANTS)
@@ -42,9 +69,11 @@ def test_every_role_has_permissions_and_a_landing_page() -> None:
     assert set(Role.values) == ROLE_PERMISSIONS.keys() == LANDING_PAGES.keys() == GRANTS.keys()
 
 
-def test_separated_admin_officer_and_auditor_share_no_permission_but_to_see_models(cast: Cast) -> None:
+def test_separated_admin_officer_and_auditor_share_no_permission_but_to_see_what_is_proposed(
+    cast: Cast,
+) -> None:
     roles = ("admin", "officer", "auditor")
-    granted = [permissions_of(role, three_admin_separation=True) - {"model.view"} for role in roles]
+    granted = [permissions_of(role, three_admin_separation=True) - SHARED for role in roles]
     assert sum(map(len, granted)) == len(frozenset.union(*granted))
     assert not cast.admin.has_permission("policy.view")
 
