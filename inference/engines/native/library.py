@@ -26,6 +26,7 @@ def open_library() -> Library:
             raise ImportError(_PACKAGE)
         package = types.ModuleType(_PACKAGE)
         package.__path__ = list(spec.submodule_search_locations)
+        package.__spec__ = spec  # Without one, whoever asks whether the package is there gets a ValueError.
         sys.modules[_PACKAGE] = package
     # Where the library gives up, it would start a debugger on this process.
     os.environ["GGML_NO_BACKTRACE"] = "1"
