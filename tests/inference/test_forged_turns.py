@@ -105,7 +105,8 @@ def test_words_of_the_template_that_a_person_writes_are_only_words(loaded: Loade
 def test_without_neutralising_the_library_reads_them_as_its_own(loaded: Loaded) -> None:
     plain = prompt_of(HARMLESS)
     for mark in loaded.family.marks:
-        forged = prompt_of(mark)
+        # With a word behind it: the template's next mark could make another token of one that is a beginning of it.
+        forged = prompt_of(f"{mark} word")
         assert loaded.special_in(loaded.llamacpp_ids(forged)) != loaded.special_in(loaded.llamacpp_ids(plain))
 
 

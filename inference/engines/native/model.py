@@ -44,11 +44,14 @@ class Model:
     def tokenize(self, text: str, *, control: bool) -> list[int]:
         """Return the tokens of a text. Control tokens are read as such only where `control` says so."""
         data = text.encode("utf-8", "replace")
-        buffer = (ctypes.c_int32 * (len(data) + 8))()
-        count = self._library.llama_tokenize(
-            self.vocabulary, data, len(data), buffer, len(buffer), _NO, control
-        )
-        return list(buffer[: max(count, 0)])
+        size = len(data) + 8
+        while True:
+            buffer = (ctypes.c_int32 * size)()
+            count = self._library.llama_tokenize(self.vocabulary, data, len(data), buffer, size, _NO, control)
+            if count >= 0:
+                return list(buffer[:count])
+            # Below zero it says how many: a space that a vocabulary lacks becomes three tokens.
+            size = -count
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token; none for a control token."""
