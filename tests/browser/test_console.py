@@ -47,7 +47,7 @@ def test_records_are_walked_by_keys_and_a_bad_filter_is_explained(
     page.keyboard.press("Enter")
     expect(page.locator(".drawer")).to_be_visible()
     page.get_by_role("link", name="Close").click()
-    page.get_by_label("Actor").fill("Mei Lin")
+    page.get_by_role("textbox", name="Actor").fill("Mei Lin")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_role("alert")).to_contain_text("Write the pseudonym or its beginning")
 

@@ -119,7 +119,7 @@ def test_a_conversation_can_be_renamed(enter: Enter, lively: PortalProcess) -> N
     person = enter(lively).go("/").ask("old name 2")
     person.page.get_by_role("button", name="Conversation actions").click()
     person.page.get_by_role("button", name="Rename").click()
-    person.page.get_by_label("Title").fill("Herons & egrets")
+    person.page.get_by_role("textbox", name="Title").fill("Herons & egrets")
     person.page.get_by_role("dialog").get_by_role("button", name="Rename").click()
     expect(person.page.get_by_role("heading", level=1)).to_have_text("Herons & egrets")
     expect(person.conversations.first).to_have_text("Herons & egrets")
