@@ -76,7 +76,7 @@ def _worker(status: PoolStatus) -> list[Fact]:
 
 
 def _engine(report: WorkerReport) -> Iterator[Fact]:
-    yield Fact(gettext("Engine"), f"{report.engine} · {report.library}")
+    yield Fact(gettext("Engine"), f"{report.engine} · {report.backend}")
     yield Fact(gettext("Threads"), str(report.threads))
     if report.trials:
         trials = [f"{trial.threads}: {trial.quiet:.0f} / {trial.busy:.0f}" for trial in report.trials]

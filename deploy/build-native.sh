@@ -43,6 +43,6 @@ if ! ls "$cache"/*.whl >/dev/null 2>&1; then
   mv "$work"/*.whl "$cache/"
 fi
 "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-index --force-reinstall "$cache"/*.whl
-"$venv/bin/python" -c "from inference.engines.native.library import open_library; open_library().llama_backend_init()"
+"$venv/bin/python" -c "from inference.engines.native.bindings import open_library; open_library().llama_backend_init()"
 echo "$processor $key" >"$venv/.native"
 echo "The native engine is built; PORTAL_ENGINE=auto uses it"

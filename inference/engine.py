@@ -226,10 +226,10 @@ class ThreadTrial:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """Tell what a worker has become once its model is loaded: engine and library, threads and why, and its cage."""
+    """Tell what a worker has become once its model is loaded: engine and its library, threads and why, and its cage."""
 
     engine: EngineName
-    library: str = ""
+    backend: str = ""
     threads: int = 0
     trials: tuple[ThreadTrial, ...] = ()
     cage: tuple[LayerCheck, ...] = ()

@@ -245,7 +245,7 @@ def _report(parts: dict[str, Any]) -> WorkerReport:
     """Read a report. Raise TypeError, ValueError or KeyError unless every part has its type and a sane length."""
     trials = tuple(_trial(**one) for one in parts["trials"])
     report = WorkerReport(**{**parts, "trials": trials, "cage": _cage(parts["cage"])})
-    if report.engine not in get_args(EngineName) or not _are_plain(report.library):
+    if report.engine not in get_args(EngineName) or not _are_plain(report.backend):
         raise TypeError
     if not _are_counts(report.threads) or report.threads > MAX_THREADS:
         raise TypeError

@@ -223,7 +223,7 @@ def describe_worker(seen: Examination, *, trials: Iterable[ThreadTrial] = ()) ->
     if seen.report is None:
         yield Row("engine", _("start"), "fail", in_words(seen.error))
     else:
-        what, spent = f"{seen.report.engine}, {seen.report.library}", f"{seen.load_s:.1f}"
+        what, spent = f"{seen.report.engine}, {seen.report.backend}", f"{seen.load_s:.1f}"
         told = _("%(what)s, in %(spent)s s") % {"what": what, "spent": spent}
         yield Row("engine", _("start"), "ok", told)
         chosen = "" if settings.PORTAL.threads else _(", chosen by itself")

@@ -156,7 +156,7 @@ class Run:
     def _note_worker(self, model: CagedModel) -> None:
         """Store what the worker has become; verdicts that another library gave do not count for this one."""
         report, row = model.report, self.stored
-        library = report.library if report else ""
+        library = report.backend if report else ""
         if row.library and row.library != library:
             row.verdicts.all().delete()
             row.results.all().delete()

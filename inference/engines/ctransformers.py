@@ -95,7 +95,7 @@ class CtransformersEngine:
 
     def report(self) -> WorkerReport:
         """Name library and threads."""
-        return WorkerReport(engine="ctransformers", library=_NAME, threads=self._threads)
+        return WorkerReport(engine="ctransformers", backend=_NAME, threads=self._threads)
 
     def _vocabulary(self, file: OldFile) -> Vocabulary:
         return Vocabulary(

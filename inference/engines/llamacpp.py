@@ -123,7 +123,7 @@ class LlamaCppEngine:
     def report(self) -> WorkerReport:
         """Name library and threads."""
         return WorkerReport(
-            engine="llamacpp", library=f"xllamacpp {xllamacpp.__version__}", threads=self._threads
+            engine="llamacpp", backend=f"xllamacpp {xllamacpp.__version__}", threads=self._threads
         )
 
     def _attempt(self, messages: Messages, sampling: Sampling, taken: Taken, attempt: _Attempt) -> _Attempt:

@@ -56,7 +56,7 @@ class ScriptedEngine:
 
     def report(self) -> WorkerReport:
         """Say that there is no model."""
-        return WorkerReport(engine="scripted", library="scripted", threads=1)
+        return WorkerReport(engine="scripted", backend="scripted", threads=1)
 
     def _speak(
         self, prompt: Prompt, sink: Sink, limit: int

@@ -67,7 +67,7 @@ async def test_an_old_file_answers_with_real_words(pool: InferencePool) -> None:
     assert sum(isinstance(event, Piece) for event in events) > 1
     report = pool.report
     assert report is not None
-    assert (report.engine, report.library) == ("ctransformers", "ctransformers 0.2.27")
+    assert (report.engine, report.backend) == ("ctransformers", "ctransformers 0.2.27")
 
 
 @with_pool

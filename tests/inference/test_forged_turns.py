@@ -24,7 +24,7 @@ from tests.inference.support import GENEROUS, open_pool
 if not fits_here():
     pytest.skip("the native engine, whose library tells token ids, is not built", allow_module_level=True)
 
-from inference.engines.native.library import open_library
+from inference.engines.native.bindings import open_library
 from inference.engines.native.model import Model
 from inference.engines.native.template import ChatTemplate
 

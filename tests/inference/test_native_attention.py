@@ -14,8 +14,8 @@ if not fits_here():
     pytest.skip("the native engine is not built", allow_module_level=True)
 
 from inference.engines.native import context as contexts
+from inference.engines.native.bindings import open_library
 from inference.engines.native.context import Context
-from inference.engines.native.library import open_library
 from inference.engines.native.model import Model
 
 # Beyond 512 keys one token is shared out among threads by keys; beyond 16 rows by rows.

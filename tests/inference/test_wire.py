@@ -101,7 +101,7 @@ def test_what_the_worker_says_arrives_as_it_was_on_one_line(message: FromWorker)
         ["refused", 7, "<b>no</b>"],
         ["ready", 1],
         ["ready", {}],
-        ["ready", asdict(replace(REPORT, library="x" * 201))],
+        ["ready", asdict(replace(REPORT, backend="x" * 201))],
         ["ready", asdict(REPORT) | {"threads": "2"}],
         ["ready", asdict(REPORT) | {"cage": [{"layer": "l", "attempt": "a", "holds": "no", "detail": ""}]}],
         ["ready", asdict(REPORT) | {"library": "\x1b[2Jlibrary"}],

@@ -6,7 +6,7 @@ import ctypes
 from typing import Any
 
 from inference.engine import LoadError
-from inference.engines.native.library import Library
+from inference.engines.native.bindings import Library
 from inference.engines.native.model import Model
 
 State = ctypes.Array[ctypes.c_uint8]

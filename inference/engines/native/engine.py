@@ -18,9 +18,9 @@ from inference.engine import (
 )
 from inference.engines.gguf import memory_need, read_shape
 from inference.engines.native.batching import BatchLoop
+from inference.engines.native.bindings import open_library, schema_converter
 from inference.engines.native.context import Context
 from inference.engines.native.heads import SPARE
-from inference.engines.native.library import open_library, schema_converter
 from inference.engines.native.model import Model
 from inference.engines.native.pace import Pace
 from inference.engines.native.sampler import Sampler, grammar_of
@@ -113,4 +113,4 @@ class NativeEngine:
 
     def report(self) -> WorkerReport:
         """Name library and threads."""
-        return WorkerReport(engine="native", library=f"llama-cpp-python {_VERSION}", threads=self._threads)
+        return WorkerReport(engine="native", backend=f"llama-cpp-python {_VERSION}", threads=self._threads)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.engine import LoadError
-from inference.engines.native.library import Library, LogEar
+from inference.engines.native.bindings import Library, LogEar
 
 # Longer than any token of a real vocabulary; a longer one is read a second time.
 _PIECE_BYTES = 256

@@ -9,8 +9,8 @@ from collections import Counter, deque
 from typing import Any
 
 from inference.engine import EngineError, Sampling
+from inference.engines.native.bindings import Library, schema_converter
 from inference.engines.native.context import Context
-from inference.engines.native.library import Library, schema_converter
 from inference.engines.native.model import Model
 
 # How many of the last tokens the penalty for repetition looks at, as in llama.cpp's server.
