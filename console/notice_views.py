@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.errors import ChangeRefused
 from accounts.models import User
+from accounts.recent import require_recent_sign_in
 from accounts.roles import NOTICE_APPROVE, NOTICE_EDIT, NOTICE_VIEW
 from common.access import PermissionMissing, require_permission
 from common.errors import BadRequest, NotFound
@@ -99,6 +100,7 @@ def discard(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require_permission(NOTICE_APPROVE)
+@require_recent_sign_in
 def publish(request: HttpRequest) -> HttpResponse:
     """Publish the draft as the second person."""
     act = partial(drafts.publish_draft, by=_account(request))

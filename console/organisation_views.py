@@ -20,6 +20,7 @@ from accounts.administration import set_separation
 from accounts.errors import ChangeRefused
 from accounts.models import User
 from accounts.organisation_errors import NameDiffers
+from accounts.recent import require_recent_sign_in
 from accounts.roles import TENANT_MANAGE
 from common.access import require_permission
 from common.errors import BadRequest
@@ -50,6 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def create(request: HttpRequest) -> HttpResponse:
     """Open an organisation, and show the first administrator's password once."""
     form = OpeningForm(request.POST or None)
@@ -73,6 +75,7 @@ def show(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def settings(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Set name, share of the engine, and separation."""
     tenant, form = organisation(tenant_id), SettingsForm(request.POST)
@@ -83,6 +86,7 @@ def settings(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def quotas(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Set the quotas."""
     tenant, account = organisation(tenant_id), _account(request)
@@ -99,6 +103,7 @@ def quotas(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def suspend(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Shut everybody out."""
     tenant = organisation(tenant_id)
@@ -108,6 +113,7 @@ def suspend(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def resume(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Let everybody in again."""
     tenant = organisation(tenant_id)
@@ -117,6 +123,7 @@ def resume(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def delete(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Have an organisation deleted after the waiting period; its name has been typed."""
     tenant, form = organisation(tenant_id), NameForm(request.POST)
@@ -132,6 +139,7 @@ def delete(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(TENANT_MANAGE)
+@require_recent_sign_in
 def keep(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Take a deletion back."""
     tenant = organisation(tenant_id)

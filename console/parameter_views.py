@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import parameters
 from accounts.errors import ChangeRefused, ReasonMissing, ValueImpossible
 from accounts.models import User
+from accounts.recent import require_recent_sign_in
 from accounts.roles import PARAMETER_APPROVE, PARAMETER_EDIT, PARAMETER_VIEW
 from common.access import PermissionMissing, require_permission
 from common.errors import BadRequest
@@ -67,6 +68,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require_permission(PARAMETER_APPROVE)
+@require_recent_sign_in
 def approve(request: HttpRequest, change_id: UUID) -> HttpResponse:
     """Put a proposal into force as the second person."""
     act = partial(parameters.approve, change_id, note=_reason(request))

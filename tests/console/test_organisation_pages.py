@@ -120,3 +120,13 @@ def test_a_deletion_asks_for_the_name_and_can_be_taken_back(cast: Cast) -> None:
 def test_an_operators_page_shows_nothing_that_people_wrote(cast: Cast) -> None:
     page = browser(cast.operator).get(page_of(cast)).text
     assert [person.handle for person in (cast.member, cast.admin) if person.handle in page] == []
+
+
+@pytest.mark.parametrize("act", ["settings/", "quotas/", "suspend/", "delete/", "keep/", "resume/"])
+def test_what_concerns_a_whole_organisation_needs_a_recent_sign_in(act: str, cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.operator)
+    answer = client.post(f"{page_of(cast)}{act}", {"confirm": north(cast).name})
+    assert (answer.status_code, answer["Location"][:18]) == (302, "/accounts/confirm/")
+    assert north(cast).is_active
+    assert client.get(f"{LIST}new/")["Location"].startswith("/accounts/confirm/")
