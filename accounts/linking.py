@@ -8,7 +8,7 @@ from accounts.acting import recorded
 from accounts.administration import end_sessions
 from accounts.errors import IdentityTaken, IdentityUnusable, LinkRefused
 from accounts.models import User
-from accounts.provider_models import MAX_SUBJECT_CHARS, Identity, IdentityProvider, Linkage
+from accounts.provider_models import MAX_SUBJECT_CHARS, Identity, IdentityProvider, Linkage, ProviderKind
 from accounts.roles import ACCOUNT_MANAGE, Role
 from common.access import PermissionMissing
 from common.errors import NotFound
@@ -54,6 +54,11 @@ def link_identity(
         except IntegrityError:
             raise IdentityTaken from None
         return identity
+
+
+def typed_subject(provider: IdentityProvider, text: str) -> str:
+    """Return an id as the provider's own would be stored: those of directories are kept in small letters."""
+    return text.strip().lower() if provider.kind == ProviderKind.LDAP else text.strip()
 
 
 def unlink_identity(identity: Identity, *, by: User) -> None:

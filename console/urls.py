@@ -62,6 +62,10 @@ urlpatterns = [
     path(
         "users/<uuid:account_id>/tokens/<uuid:token_id>/revoke/", user_views.revoke, name="user_token_revoke"
     ),
+    path("users/<uuid:account_id>/link/", user_views.link, name="user_link"),
+    path(
+        "users/<uuid:account_id>/identities/<uuid:identity_id>/unlink/", user_views.unlink, name="user_unlink"
+    ),
     path("users/<uuid:account_id>/unlock/", user_views.unlock, name="user_unlock"),
     path("users/<uuid:account_id>/reset-factors/", user_views.reset_factors, name="user_reset_factors"),
     path("users/<uuid:account_id>/edit/", user_views.edit, name="user_edit"),

@@ -14,6 +14,7 @@ from accounts.errors import RoleImpossible
 from accounts.listing import State, Wanted
 from accounts.names import plain_name
 from accounts.onboarding import Newcomer, Way, check_newcomer
+from accounts.provider_models import MAX_SUBJECT_CHARS
 from accounts.roles import Role
 from accounts.roster import MAX_BYTES
 from tenants.models import Tenant
@@ -45,6 +46,13 @@ class RoleForm(forms.Form):
     """A role of an organisation's people."""
 
     role = forms.ChoiceField(choices=[(role, Role(role).label) for role in ROLE_ACTIONS])
+
+
+class LinkForm(forms.Form):
+    """An identity that the account shall be opened by."""
+
+    provider = forms.UUIDField()
+    subject = forms.CharField(max_length=MAX_SUBJECT_CHARS)
 
 
 class DetailsForm(forms.Form):

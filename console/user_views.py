@@ -15,7 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import administration
 from accounts.errors import ChangeRefused
+from accounts.linking import identities_of, link_identity, typed_subject, unlink_identity
 from accounts.models import User
+from accounts.provider_models import IdentityProvider
 from accounts.recent import require_recent_sign_in
 from accounts.roles import ACCOUNT_MANAGE
 from accounts.second_factor import reset_second_factor
@@ -23,7 +25,7 @@ from accounts.tokens import list_tokens, revoke_token
 from accounts.unlocking import unlock_account
 from common.access import require_permission
 from common.errors import BadRequest, NotFound
-from console.user_forms import DetailsForm, ListForm, RoleForm
+from console.user_forms import DetailsForm, LinkForm, ListForm, RoleForm
 from console.user_matrix import role_matrix
 from console.users import managed_account, person_page, users_page
 
@@ -127,6 +129,38 @@ def reset_factors(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
+def link(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Let somebody whom a provider knows sign in as this account."""
+    viewer, form = _viewer(request), LinkForm(request.POST)
+    account = managed_account(viewer, account_id)
+    if viewer.tenant_id is None:
+        raise NotFound
+    if not form.is_valid():
+        raise BadRequest
+    provider = IdentityProvider.objects.filter(pk=form.cleaned_data["provider"]).first()
+    if provider is None:
+        raise NotFound
+    subject = typed_subject(provider, form.cleaned_data["subject"])
+    act = partial(link_identity, account, provider=provider, subject=subject, by=viewer)
+    return _done(request, account, act, gettext("Linked."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
+@require_recent_sign_in
+def unlink(request: HttpRequest, account_id: UUID, identity_id: UUID) -> HttpResponse:
+    """Part an identity from an account."""
+    account = managed_account(_viewer(request), account_id)
+    identity = next((each for each in identities_of(account) if each.pk == identity_id), None)
+    if identity is None:
+        raise NotFound
+    act = partial(unlink_identity, identity, by=_viewer(request))
+    return _done(request, account, act, gettext("Unlinked, and signed out everywhere."))
+
+
+@require_POST
+@require_permission(ACCOUNT_MANAGE)
 def revoke(request: HttpRequest, account_id: UUID, token_id: UUID) -> HttpResponse:
     """End a token of somebody."""
     account = managed_account(_viewer(request), account_id)
@@ -137,7 +171,7 @@ def revoke(request: HttpRequest, account_id: UUID, token_id: UUID) -> HttpRespon
     return redirect("console:user", account.pk)
 
 
-def _done(request: HttpRequest, account: User, act: Callable[[], None], said: str) -> HttpResponse:
+def _done(request: HttpRequest, account: User, act: Callable[[], object], said: str) -> HttpResponse:
     """Do the act and say so, or say why it was refused."""
     try:
         act()

@@ -11,9 +11,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.administration import ROLE_ACTIONS
+from accounts.linking import GUARDIANS
 from accounts.listing import State, Wanted, find_listed, list_accounts, state_of
 from accounts.models import User
-from accounts.provider_models import Identity
+from accounts.provider_models import Identity, IdentityProvider
 from accounts.roles import Role
 from accounts.token_models import ApiToken
 from accounts.tokens import list_tokens
@@ -66,6 +67,7 @@ class UsersPage:
 class KnownAs:
     """How an identity provider knows the person."""
 
+    id: UUID
     provider: str
     kind: str
     name_there: str
@@ -74,11 +76,15 @@ class KnownAs:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """One person's page; `roles` are those that can be given, none to operators."""
+    """One person's page; `roles` are those that can be given, none to operators.
+
+    `providers` are those that the viewer can link the account at: none where the person has to do so.
+    """
 
     person: Person
     roles: list[tuple[str, str]]
     identities: list[KnownAs]
+    providers: list[tuple[UUID, str]]
     tokens: list[ApiToken]
     may_reset: bool
     may_invite: bool
@@ -117,6 +123,7 @@ def person_page(account: User, viewer: User) -> PersonPage:
         person=person,
         roles=roles,
         identities=identities,
+        providers=_providers(account, viewer),
         tokens=list_tokens(account) if viewer.tenant_id else [],
         may_reset=has_password,
         may_invite=not has_password and not identities,
@@ -168,9 +175,17 @@ def _identities(account: User, viewer: User) -> list[KnownAs]:
         return []
     found = Identity.objects.filter(account=account).select_related("provider").order_by("linked_at")
     return [
-        KnownAs(each.provider.name, each.provider.get_kind_display(), each.name_there, each.linked_at)
+        KnownAs(
+            each.pk, each.provider.name, each.provider.get_kind_display(), each.name_there, each.linked_at
+        )
         for each in found
     ]
+
+
+def _providers(account: User, viewer: User) -> list[tuple[UUID, str]]:
+    if viewer.tenant_id is None or account == viewer or account.role in GUARDIANS:
+        return []
+    return [(provider.pk, provider.name) for provider in IdentityProvider.objects.order_by("name")]
 
 
 def _query(wanted: Wanted, **cursor: object) -> str:

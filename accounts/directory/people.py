@@ -12,6 +12,7 @@ django-auth-ldap does the searching, binding, escaping and the walk through nest
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
@@ -298,5 +299,8 @@ def _id_text(settings: DirectorySettings, attributes: Any) -> str:
 
 def _escaped_id(settings: DirectorySettings, subject: str) -> str:
     if settings.id_attribute.lower() in BINARY_IDS:
-        return "".join(f"\\{byte:02x}" for byte in bytes.fromhex(subject))
+        with contextlib.suppress(
+            ValueError
+        ):  # Typed by an administrator, it may be no such id: nobody has it then.
+            return "".join(f"\\{byte:02x}" for byte in bytes.fromhex(subject))
     return str(ldap.filter.escape_filter_chars(subject))

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.linking import identities_of
 from accounts.listing import COUNTED, PAGE_ROWS, Wanted, list_accounts
 from accounts.models import User, fold
 from audit.models import AuditEvent
 from tenants.models import Tenant
+from tests.accounts.provider_support import open_provider
 from tests.accounts.support import sign_in
 from tests.conftest import Cast
 from tests.qwenportal.support import browser
@@ -230,7 +232,16 @@ def test_an_admin_without_separation_sees_the_officers_permissions(cast: Cast) -
     assert found.group(1).count("allowed") - found.group(1).count("not allowed") == 2
 
 
-SENSITIVE = ["role/", "disable/", "enable/", "reset-password/", "invite/", "unlock/", "reset-factors/"]
+SENSITIVE = [
+    "link/",
+    "role/",
+    "disable/",
+    "enable/",
+    "reset-password/",
+    "invite/",
+    "unlock/",
+    "reset-factors/",
+]
 
 
 @pytest.mark.parametrize("act", SENSITIVE)
@@ -260,3 +271,28 @@ def test_somebody_locked_out_is_let_in_on_the_page(cast: Cast, client: Client) -
     admin.post(f"{LIST}{cast.member.pk}/unlock/")
     assert sign_in(client, "mei").status_code == 302
     assert "Unlock" not in admin.get(f"{LIST}{cast.member.pk}/").text
+
+
+def test_an_administrator_links_an_account_and_parts_it_again(cast: Cast) -> None:
+    provider = open_provider(Tenant.objects.get(code="north"), by=cast.admin)
+    client, page = browser(cast.admin), f"{LIST}{cast.member.pk}/"
+    assert 'name="subject"' in client.get(page).text
+    client.post(f"{page}link/", {"provider": provider.pk, "subject": " Mei-4711 "})
+    [identity] = identities_of(cast.member)
+    assert (identity.subject, identity.linkage) == ("mei-4711", "admin")
+    client.post(f"{LIST}{cast.colleague.pk}/link/", {"provider": provider.pk, "subject": "mei-4711"})
+    assert identities_of(cast.colleague) == []
+    assert client.post(f"{LIST}{cast.colleague.pk}/identities/{identity.pk}/unlink/").status_code == 404
+    client.post(f"{page}identities/{identity.pk}/unlink/")
+    assert identities_of(cast.member) == []
+
+
+def test_nobody_links_a_guardian_s_or_the_own_account_here(cast: Cast) -> None:
+    provider = open_provider(Tenant.objects.get(code="north"), by=cast.admin)
+    client = browser(cast.admin)
+    for person in (cast.officer, cast.auditor):
+        assert 'name="subject"' not in client.get(f"{LIST}{person.pk}/").text
+        client.post(f"{LIST}{person.pk}/link/", {"provider": provider.pk, "subject": "mine"})
+        assert identities_of(person) == []
+    assert 'name="subject"' not in client.get(f"{LIST}{cast.admin.pk}/").text
+    assert browser(cast.operator).post(f"{LIST}{cast.operator.pk}/link/", {}).status_code == 404

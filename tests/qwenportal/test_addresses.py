@@ -8,8 +8,9 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import UUIDConverter
 
-# Addresses whose parts are no ids: a place in the own chain, a version of the own notice, a code of the own rules,
-# and what people type or providers are told before anybody has signed in.
+# Addresses with parts that are no ids: a place in the own chain, a version or language of the own notice, a code of the
+# own rules, an organisation's code and a kind of provider, the secret of an invitation, and what people type or
+# providers are told before anybody has signed in. Ids that stand beside them are UUIDs all the same.
 NO_IDS = {
     "audit:event",
     "consent:notice",
@@ -22,6 +23,15 @@ NO_IDS = {
     "sso_logout",
     "sso_frame",
     "sso_left",
+    "account_invited",
+    "console:notice_preview",
+    "console:notice_version",
+    "console:identity",
+    "console:identity_list",
+    "console:identity_add",
+    "console:identity_switch",
+    "console:identity_delete",
+    "console:identity_test",
 }
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.urls.converters import UUIDConverter
 
+from accounts.linking import identities_of
 from accounts.token_models import ApiToken
 from tenants.scope import tenant_scope
 from tests.walls.rows import every_id, owned_models, snapshot
@@ -58,9 +59,11 @@ def test_an_id_in_an_address_is_like_one_that_nobody_has(stage: Stage) -> None:
     tenant_id = stage.people.colleague.tenant_id
     assert tenant_id is not None
     with tenant_scope(tenant_id):
-        own = {
-            ("colleague", str(token.pk)) for token in ApiToken.objects.filter(account=stage.people.colleague)
-        }
+        theirs = [
+            *ApiToken.objects.filter(account=stage.people.colleague),
+            *identities_of(stage.people.colleague),
+        ]
+    own = {("colleague", str(each.pk)) for each in theirs}
     for row in BY_ID:
         for who in strangers(row):
             none = seen(stage, row, who, str(uuid.uuid4()))

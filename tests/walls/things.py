@@ -98,6 +98,7 @@ def _way_in(people: People) -> object:
     row = add_provider(tenant_of(people), code="cas", kind="cas", draft=draft, by=people.admin)
     switch_provider(row, is_on=True, by=people.admin)
     link_identity(people.owner, provider=row, subject="mei", by=people.owner)
+    link_identity(people.colleague, provider=row, subject="lin", by=people.colleague)
     return row.code
 
 
@@ -167,6 +168,7 @@ THINGS: dict[str, Thing] = {
     "directory": Thing(Reach.ORGANISATION, _directory),
     "kind": Thing(Reach.INSTALLATION, lambda _: "ldap", lambda: "nothing"),
     "identity": Thing(Reach.ORGANISATION, lambda people: identities_of(people.owner)[0].pk),
+    "colleague_identity": Thing(Reach.ORGANISATION, lambda people: identities_of(people.colleague)[0].pk),
     "event": Thing(Reach.EACH, lambda _: 1, lambda: 999_999),
 }
 
