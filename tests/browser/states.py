@@ -131,6 +131,18 @@ def refused(house: House) -> Person:
     return person
 
 
+def _first_of(login: str, path: str, link: str) -> Way:
+    """Follow the first link of a list whose address begins so and goes on."""
+
+    def way(house: House) -> Person:
+        person = house.enter(house.lively, login).go(path)
+        address = person.page.locator(f"main table a[href^='{link}']").first.get_attribute("href")
+        assert address is not None
+        return person.go(address)
+
+    return way
+
+
 STATES: dict[str, Way] = {
     "sign-in": _door("/accounts/login/"),
     "wrong password": wrong_password,
@@ -156,6 +168,19 @@ STATES: dict[str, Way] = {
     "dashboard": _room("admin", "/console/"),
     "policy": _room("officer", "/console/policy/"),
     "installation": _room("operator", "/console/installation/"),
+    "users": _room("admin", "/console/users/"),
+    "person": _first_of("admin", "/console/users/?q=member", "/console/users/"),
+    "adding people": _room("admin", "/console/users/add/"),
+    "importing people": _room("admin", "/console/users/import/"),
+    "organisations": _room("operator", "/console/organisations/"),
+    "new organisation": _room("operator", "/console/organisations/new/"),
+    "organisation": _first_of("operator", "/console/organisations/?q=demo", "/console/organisations/"),
+    "parameters": _room("admin", "/console/parameters/"),
+    "notices": _room("admin", "/console/notices/"),
+    "ways of signing in": _room("admin", "/console/identity/"),
+    "own sessions": _room("member", "/accounts/sessions/"),
+    "own tokens": _room("member", "/accounts/tokens/"),
+    "own password": _room("member", "/accounts/password/"),
     "not found": _room("member", "/nowhere/"),
     "refused": refused,
 }
