@@ -206,8 +206,8 @@ async def _finish(turn: LiveTurn, opened: OpenedTurn, answer: _Answer) -> TurnEn
         await conversations.adiscard_turn(opened, stopped=True)
         return TurnEnded(status=Status.STOPPED)
     ended = await aclose(opened, answer)
-    if ended.status == Status.BLOCKED:
-        turn.withdraw()
+    if ended.status == Status.BLOCKED and answer.failure is None:
+        turn.withdraw()  # Only what was rendered was against the rules: until now all of it stood.
     return ended
 
 

@@ -9,6 +9,7 @@ from inference.process import worker_environment
 from tests.inference.support import answer, ask, open_pool, scripted, worker_of
 
 ALLOWED = {
+    "GLIBC_TUNABLES",
     "LC_ALL",
     "MALLOC_ARENA_MAX",
     "OMP_DYNAMIC",
