@@ -19,6 +19,9 @@ POSSIBLE_RATIO = (0.2, 1.15)
 # Milliseconds. Nothing comes before it was asked for; a little less than the baseline is chance.
 POSSIBLE_ADDED = (-50.0, 5000.0)
 SCRIPTED_MS = 10.0
+# Seconds before either side is asked: the threads of the other one spin for a while after their last token, and the
+# worker, which stands back behind other processes, would lose a core to them where the direct engine would not.
+REST_S = 0.5
 
 Rounds = dict[int, list[Round]]
 
@@ -35,7 +38,9 @@ async def against_direct(model: Path, *, threads: int, singles: int, rounds: int
         spec = config.worker_spec
         with DirectEngine(spec, system_prompt=SYSTEM, max_new_tokens=tokens, reuse=False) as engine:
             for number, users in enumerate([1, *[1] * singles, *[CROWD] * rounds]):
+                await asyncio.sleep(REST_S)
                 ours = await ask_all(pool, SYSTEM, story_questions(users), tokens=tokens)
+                await asyncio.sleep(REST_S)
                 theirs = await asyncio.to_thread(engine.ask_all, story_questions(users))
                 if number:  # The first one warms both up.
                     through[users].append(ours)

@@ -106,10 +106,16 @@ class Governor:
         self.threads = most
 
     def wake(self) -> None:
-        """Begin to look, if nobody does: the worker has been given something to do."""
+        """Begin to look, if nobody does: the worker has been given something to do.
+
+        What others did before nobody looked is forgotten. One who is still there is seen at the first look; one who has
+        gone would cost the first words a third of a second.
+        """
         self._idle_looks = 0
         if self._timer is None and not self._is_over and max(self._most, self.threads) > 1:
             self._last = look_at(self._pid, self._cores)
+            self._others = 0.0
+            self._set(self._most)
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._tick)
 
     def stop(self) -> None:
